@@ -1,0 +1,1 @@
+//! Benchmarks: ratios to other stacks, measured in the same run.

@@ -1,0 +1,1 @@
+//! The application layer on fathom's sockets: DNS, TLS, HTTP.

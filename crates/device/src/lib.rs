@@ -1,0 +1,1 @@
+//! Where frames leave and enter the machine.

@@ -1,0 +1,1 @@
+//! A bad link: frames and time in, frames and time out.

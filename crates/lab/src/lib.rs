@@ -1,0 +1,1 @@
+//! A world ready to use: the embedded internet and its servers.

@@ -1,0 +1,1 @@
+//! Explains: dissects frames, draws the waterfall, exports captures.

@@ -1,0 +1,1 @@
+//! A running host: its sockets, its driver, its clock.

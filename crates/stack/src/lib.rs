@@ -1,0 +1,1 @@
+//! The engine: link, internet and transport layers as one state machine without I/O.

@@ -1,0 +1,1 @@
+//! Many hosts in one process: clock, executor, links, routers.
