@@ -73,7 +73,8 @@ mod tests {
 
     #[test]
     fn reads_the_table_of_arrows() {
-        let text = "# x\n\n| crate | stands on |\n|---|---|\n| wire | nothing |\n| net | wire, stack |\n\nmore\n";
+        let text =
+            "# x\n\n| crate | stands on |\n|---|---|\n| wire | nothing |\n| net | wire, stack |\n\nmore\n";
         let arrows = documented(text);
         assert_eq!(arrows.len(), 2);
         assert_eq!(arrows["wire"], Vec::<String>::new());

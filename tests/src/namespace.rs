@@ -1,0 +1,72 @@
+//! A network namespace of a test's own.
+
+use std::ffi::OsStr;
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::run;
+
+/// A network namespace, deleted at the end of the test. Needs root and iproute2.
+#[derive(Debug)]
+pub struct Namespace {
+    name: String,
+}
+
+impl Namespace {
+    /// Makes a namespace with its loopback interface up.
+    pub fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("fathom-{}-{number}", std::process::id());
+        run("ip", &["netns", "add", &name]);
+        let namespace = Namespace { name };
+        namespace.ip(&["link", "set", "lo", "up"]);
+        namespace
+    }
+
+    /// Runs `ip` inside.
+    pub fn ip(&self, arguments: &[&str]) -> String {
+        let mut all = vec!["-n", self.name.as_str()];
+        all.extend_from_slice(arguments);
+        run("ip", &all)
+    }
+
+    /// Makes a TAP interface `name` with the addresses (`10.0.0.1/24`, `fd00::1/64`), up, that a program
+    /// attaches to by name. IPv6 addresses are usable at once, without duplicate address detection.
+    pub fn add_tap(&self, name: &str, addresses: &[&str]) {
+        self.ip(&["tuntap", "add", "dev", name, "mode", "tap"]);
+        for address in addresses {
+            let mut add = vec!["address", "add", address, "dev", name];
+            if address.contains(':') {
+                add.push("nodad");
+            }
+            self.ip(&add);
+        }
+        self.ip(&["link", "set", name, "up"]);
+    }
+
+    /// A command that runs inside.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.name]).arg(program);
+        command
+    }
+
+    /// The name that `ip netns` knows it by.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Default for Namespace {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        // The test has its result already; a namespace that stays is seen with `ip netns`.
+        let _ = Command::new("ip").args(["netns", "delete", &self.name]).status();
+    }
+}
