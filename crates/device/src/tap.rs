@@ -1,0 +1,173 @@
+//! The kernel's TAP interface: a virtual Ethernet cable between the kernel's stack and this process.
+//!
+//! Reference: Linux `Documentation/networking/tuntap.rst`. One read or write moves one plain frame; the
+//! kernel has then done its own segmentation and checksums.
+
+mod control;
+
+use std::io::{self, IoSlice};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::frame_io::{read_frame, write_frame};
+use crate::{Device, OpenError, ReceiveHalf, TransmitHalf};
+
+/// The longest name of an interface, the terminating zero not counted.
+const NAME_MAX: usize = 15;
+/// An Ethernet header with a VLAN tag.
+const LINK_HEADER: usize = 18;
+
+/// A TAP interface of the kernel, opened for its other end.
+#[derive(Debug)]
+pub struct TapDevice {
+    fd: OwnedFd,
+    name: String,
+    mtu: usize,
+}
+
+impl TapDevice {
+    /// Opens the existing TAP interface `name`, such as one made by `ip tuntap add dev tap0 mode tap`.
+    ///
+    /// Its link goes up while it is open; addresses and `ip link set up` on the kernel's side are the
+    /// owner's business. The MTU is the one of this moment: frames that outgrow it because the kernel's
+    /// side is given a larger one later arrive cut off.
+    ///
+    /// # Errors
+    /// Each with what to do about it; see [`OpenError`].
+    pub fn open(name: &str) -> Result<TapDevice, OpenError> {
+        check_name(name)?;
+        if !control::exists(name).map_err(|errno| system(name, errno))? {
+            return Err(OpenError::NotFound { name: name.to_owned() });
+        }
+        let fd = open_driver(name)?;
+        control::attach(&fd, name, control::Attach::Existing).map_err(|errno| match errno {
+            Errno::BUSY => OpenError::Busy { name: name.to_owned() },
+            Errno::INVAL => OpenError::WrongKind { name: name.to_owned() },
+            errno => system(name, errno),
+        })?;
+        TapDevice::attached(fd, name)
+    }
+
+    /// Makes a TAP interface `name` that exists while this device does. Takes CAP_NET_ADMIN.
+    ///
+    /// # Errors
+    /// [`OpenError::Exists`] when the name is taken; otherwise as [`TapDevice::open`].
+    pub fn create(name: &str) -> Result<TapDevice, OpenError> {
+        check_name(name)?;
+        let fd = open_driver(name)?;
+        control::attach(&fd, name, control::Attach::New).map_err(|errno| match errno {
+            Errno::BUSY | Errno::EXIST | Errno::INVAL => OpenError::Exists { name: name.to_owned() },
+            errno => system(name, errno),
+        })?;
+        TapDevice::attached(fd, name)
+    }
+
+    fn attached(fd: OwnedFd, name: &str) -> Result<TapDevice, OpenError> {
+        let mtu = control::mtu(name).map_err(|errno| system(name, errno))?;
+        Ok(TapDevice { fd, name: name.to_owned(), mtu })
+    }
+
+    /// The interface's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Device for TapDevice {
+    fn mtu(&self) -> usize {
+        self.mtu
+    }
+
+    fn split(self: Box<Self>) -> (Box<dyn ReceiveHalf>, Box<dyn TransmitHalf>) {
+        let fd = Arc::new(self.fd);
+        let largest = self.mtu + LINK_HEADER;
+        (Box::new(TapReceive { fd: Arc::clone(&fd), largest }), Box::new(TapTransmit { fd }))
+    }
+}
+
+#[derive(Debug)]
+struct TapReceive {
+    fd: Arc<OwnedFd>,
+    largest: usize,
+}
+
+impl ReceiveHalf for TapReceive {
+    fn receive(&mut self, buffer: &mut BytesMut) -> io::Result<usize> {
+        read_frame(&self.fd, self.largest, buffer)
+    }
+
+    fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+#[derive(Debug)]
+struct TapTransmit {
+    fd: Arc<OwnedFd>,
+}
+
+impl TransmitHalf for TapTransmit {
+    fn transmit(&mut self, frame: &[IoSlice<'_>]) -> io::Result<()> {
+        write_frame(&self.fd, frame).map_err(|error| match error.raw_os_error() {
+            // The driver's word for an interface that nobody has set up.
+            Some(libc::EIO) => {
+                io::Error::new(io::ErrorKind::NetworkDown, "the interface is down on the kernel's side")
+            }
+            _ => error,
+        })
+    }
+
+    fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+fn check_name(name: &str) -> Result<(), OpenError> {
+    let fits = (1..=NAME_MAX).contains(&name.len());
+    // The kernel would take `%d` as a pattern and choose a name itself.
+    let plain = name.bytes().all(|byte| byte.is_ascii_graphic() && !b"/%:".contains(&byte));
+    if fits && plain && name != "." && name != ".." {
+        Ok(())
+    } else {
+        Err(OpenError::InvalidName { name: name.to_owned() })
+    }
+}
+
+fn open_driver(name: &str) -> Result<OwnedFd, OpenError> {
+    let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    rustix::fs::open("/dev/net/tun", flags, Mode::empty()).map_err(|errno| match errno {
+        Errno::NOENT | Errno::NODEV | Errno::NXIO => OpenError::NoDriver,
+        errno => system(name, errno),
+    })
+}
+
+fn system(name: &str, errno: Errno) -> OpenError {
+    let name = name.to_owned();
+    match errno {
+        Errno::PERM | Errno::ACCESS => OpenError::NoPermission { name },
+        errno => OpenError::System { name, source: errno.into() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_the_kernel_would_not_take_literally_are_refused() {
+        for name in ["", "a-name-of-16-byt", "tap%d", "a/b", "a b", ".", ".."] {
+            assert!(matches!(TapDevice::open(name), Err(OpenError::InvalidName { .. })), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_interface_that_is_not_there_is_named_with_the_remedy() {
+        let error = TapDevice::open("fathom-none").unwrap_err();
+        assert!(matches!(error, OpenError::NotFound { .. }));
+        assert!(error.to_string().contains("ip tuntap add dev fathom-none mode tap"));
+    }
+}
