@@ -1,0 +1,415 @@
+//! TCP options: maximum segment size (RFC 9293 3.7.1), window scale and timestamps (RFC 7323), SACK
+//! (RFC 2018), Fast Open (RFC 7413), user timeout (RFC 5482), accurate ECN (RFC 9768). Others are kept.
+//!
+//! Three rules decide what bytes mean:
+//! - The walk is bounds first: kind 0 ends the list, kind 1 is one byte, any other has a length of at least
+//!   2 that stays inside the header. An option that breaks this makes the whole header malformed: behind
+//!   it nothing can be read with certainty (RFC 9293 3.1 MUST-7 asks to be prepared for it).
+//! - A known kind whose length is not one that its RFC allows has no effect, and is kept in
+//!   [`TcpOptions::unknown`] (RFC 7413 4.1.1 demands it for Fast Open).
+//! - Of a known option that appears twice, the last one counts.
+
+use arrayvec::ArrayVec;
+
+use crate::{ParseError, SeqNumber};
+
+mod values;
+
+pub use values::{AccEcnOption, AccEcnOrder, FastOpenCookie, SackBlock, TcpTimestamps, UserTimeout};
+
+/// Bytes of options that fit a TCP header (RFC 9293 3.1: 15 words less the fixed 5).
+pub const MAX_LEN: usize = 40;
+
+/// Option kinds (IANA "TCP Option Kind Numbers").
+pub mod kind {
+    /// End of the list (RFC 9293 3.1).
+    pub const END: u8 = 0;
+    /// No operation, one byte of padding (RFC 9293 3.1).
+    pub const NOP: u8 = 1;
+    /// Maximum segment size (RFC 9293 3.7.1).
+    pub const MSS: u8 = 2;
+    /// Window scale (RFC 7323 2).
+    pub const WINDOW_SCALE: u8 = 3;
+    /// SACK permitted (RFC 2018 2).
+    pub const SACK_PERMITTED: u8 = 4;
+    /// Selective acknowledgment (RFC 2018 3).
+    pub const SACK: u8 = 5;
+    /// Timestamps (RFC 7323 3).
+    pub const TIMESTAMPS: u8 = 8;
+    /// User timeout (RFC 5482 3).
+    pub const USER_TIMEOUT: u8 = 28;
+    /// Fast Open cookie (RFC 7413 2).
+    pub const FAST_OPEN: u8 = 34;
+    /// Accurate ECN, order 0 (RFC 9768 3.2.3).
+    pub const ACC_ECN_0: u8 = 172;
+    /// Accurate ECN, order 1 (RFC 9768 3.2.3).
+    pub const ACC_ECN_1: u8 = 174;
+}
+
+/// The options of a TCP header, each at most once.
+///
+/// Written in the order of the fields below, which keeps words aligned where RFC 7323 appendix A
+/// recommends it: a SYN with MSS, SACK-permitted, timestamps and window scale takes 20 bytes, timestamps
+/// alone 12.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct TcpOptions {
+    /// Largest segment the sender of this option can receive, in bytes of data (SYN only).
+    pub mss: Option<u16>,
+    /// SACK may be used on this connection (SYN only).
+    pub sack_permitted: bool,
+    /// Timestamp value and echo.
+    pub timestamps: Option<TcpTimestamps>,
+    /// Shift of the windows that this sender announces (SYN only). As on the wire: above 14 it counts as
+    /// 14 (RFC 7323 2.3).
+    pub window_scale: Option<u8>,
+    /// Ranges that arrived out of order, the most recent first.
+    pub sack: ArrayVec<SackBlock, 4>,
+    /// Fast Open cookie, or the request for one (SYN only).
+    pub fast_open: Option<FastOpenCookie>,
+    /// Counters of accurate ECN.
+    pub acc_ecn: Option<AccEcnOption>,
+    /// How long the sender will wait for acknowledgment.
+    pub user_timeout: Option<UserTimeout>,
+    /// Options of other kinds, or of known kinds with impossible lengths, in order.
+    pub unknown: RawOptions,
+}
+
+/// One option as it stands in the header.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RawOption<'a> {
+    /// The kind.
+    pub kind: u8,
+    /// What follows kind and length; empty for kinds 0 and 1, which have no length.
+    pub data: &'a [u8],
+    /// Where the option begins, in bytes from the first option's first byte.
+    pub offset: usize,
+}
+
+impl RawOption<'_> {
+    /// Bytes of the whole option.
+    pub const fn len(&self) -> usize {
+        match self.kind {
+            kind::END | kind::NOP => 1,
+            _ => 2 + self.data.len(),
+        }
+    }
+
+    /// Always false: an option has at least its kind.
+    pub const fn is_empty(&self) -> bool {
+        false
+    }
+}
+
+/// Options that are kept as bytes: whole ones, neither padding nor the end of the list.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct RawOptions(ArrayVec<u8, MAX_LEN>);
+
+impl RawOptions {
+    /// Appends an option.
+    ///
+    /// # Errors
+    /// `Malformed` for kinds 0 and 1 (which carry no data), and when the 40 bytes of a header do not
+    /// suffice.
+    pub fn push(&mut self, kind: u8, data: &[u8]) -> Result<(), ParseError> {
+        if matches!(kind, kind::END | kind::NOP) {
+            return Err(ParseError::malformed(WHAT, "padding is not an option to keep"));
+        }
+        if self.0.remaining_capacity() < data.len() + 2 {
+            return Err(ParseError::malformed(WHAT, "more than 40 bytes"));
+        }
+        self.0.extend([kind, data.len() as u8 + 2]);
+        self.0.extend(data.iter().copied());
+        Ok(())
+    }
+
+    /// The options in order.
+    pub fn iter(&self) -> impl Iterator<Item = RawOption<'_>> {
+        walk(&self.0).map_while(Result::ok)
+    }
+
+    /// Whether there are none.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The options' bytes.
+    #[inline]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+const WHAT: &str = "TCP options";
+
+/// Walks the options in `bytes`, padding included; the end of the list is the last one yielded.
+///
+/// An option that does not fit ends the walk with an error.
+pub fn walk(bytes: &[u8]) -> impl Iterator<Item = Result<RawOption<'_>, ParseError>> {
+    let mut offset = 0;
+    core::iter::from_fn(move || {
+        let option = match *bytes.get(offset..)? {
+            [] => return None,
+            [kind @ (kind::END | kind::NOP), ..] => Ok(RawOption { kind, data: &[], offset }),
+            [kind, len, ..] if len >= 2 => match bytes.get(offset + 2..offset + usize::from(len)) {
+                Some(data) => Ok(RawOption { kind, data, offset }),
+                None => Err("an option is longer than the header"),
+            },
+            [_, _, ..] => Err("an option's length is below 2"),
+            [_] => Err("an option ends before its length"),
+        };
+        offset = match &option {
+            Ok(option) if option.kind != kind::END => offset + option.len(),
+            _ => bytes.len(),
+        };
+        Some(option.map_err(|why| ParseError::malformed(WHAT, why)))
+    })
+}
+
+impl TcpOptions {
+    /// Reads the options of a header: `bytes` is what lies between the fixed part and the data.
+    ///
+    /// # Errors
+    /// `Malformed` when an option's length is below 2 or beyond `bytes`, or there are more than 40 bytes.
+    #[inline]
+    pub fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
+        let mut options = TcpOptions::default();
+        match bytes {
+            [] => {}
+            // What nearly every segment of a connection carries (RFC 7323 appendix A).
+            [kind::NOP, kind::NOP, kind::TIMESTAMPS, 10, data @ ..] if data.len() == 8 => {
+                options.set(kind::TIMESTAMPS, data);
+            }
+            _ => options.parse_any(bytes)?,
+        }
+        Ok(options)
+    }
+
+    fn parse_any(&mut self, bytes: &[u8]) -> Result<(), ParseError> {
+        for option in walk(bytes) {
+            let RawOption { kind, data, .. } = option?;
+            let is_padding = matches!(kind, kind::END | kind::NOP);
+            if !is_padding && !self.set(kind, data) {
+                self.unknown.push(kind, data)?;
+            }
+        }
+        if bytes.len() > MAX_LEN {
+            return Err(ParseError::malformed(WHAT, "more than 40 bytes"));
+        }
+        Ok(())
+    }
+
+    /// Takes an option of a known kind and a possible length; says whether it is one.
+    #[inline]
+    fn set(&mut self, kind: u8, data: &[u8]) -> bool {
+        match (kind, data) {
+            (kind::MSS, &[a, b]) => self.mss = Some(u16::from_be_bytes([a, b])),
+            (kind::WINDOW_SCALE, &[shift]) => self.window_scale = Some(shift),
+            (kind::SACK_PERMITTED, []) => self.sack_permitted = true,
+            (kind::TIMESTAMPS, data) => match data.as_chunks::<4>() {
+                ([value, echo], []) => {
+                    self.timestamps = Some(TcpTimestamps {
+                        value: u32::from_be_bytes(*value),
+                        echo: u32::from_be_bytes(*echo),
+                    });
+                }
+                _ => return false,
+            },
+            (kind::SACK, data) => match data.as_chunks::<8>() {
+                (blocks @ ([_] | [_, _] | [_, _, _] | [_, _, _, _]), []) => {
+                    self.sack = blocks.iter().map(|block| SackBlock::from_bytes(*block)).collect();
+                }
+                _ => return false,
+            },
+            (kind::FAST_OPEN, data) => match FastOpenCookie::parse(data) {
+                Some(cookie) => self.fast_open = Some(cookie),
+                None => return false,
+            },
+            (kind::ACC_ECN_0, data) => self.acc_ecn = Some(AccEcnOption::parse(AccEcnOrder::Ect0First, data)),
+            (kind::ACC_ECN_1, data) => self.acc_ecn = Some(AccEcnOption::parse(AccEcnOrder::Ect1First, data)),
+            (kind::USER_TIMEOUT, &[a, b]) => {
+                self.user_timeout = Some(UserTimeout::from_bits(u16::from_be_bytes([a, b])));
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Bytes that [`emit`](Self::emit) writes: a multiple of 4, at most 40.
+    #[inline]
+    pub fn encoded_len(&self) -> usize {
+        match self.only_timestamps() {
+            Some(None) => 0,
+            Some(Some(_)) => 12,
+            None => self.encode().len(),
+        }
+    }
+
+    /// Whether a header has room for all of them.
+    pub fn fits(&self) -> bool {
+        self.packed_len() <= MAX_LEN
+    }
+
+    /// Writes the options to the first [`encoded_len`](Self::encoded_len) bytes of `out`, padded to whole
+    /// words. Options read from a header always fit a header; of others, one that does not fit behind
+    /// those before it is left out ([`fits`](Self::fits) tells).
+    ///
+    /// # Panics
+    /// When `out` is shorter.
+    #[inline]
+    pub fn emit(&self, out: &mut [u8]) {
+        match self.only_timestamps() {
+            Some(None) => {}
+            Some(Some(TcpTimestamps { value, echo })) => {
+                let out = &mut out[..12];
+                out[..4].copy_from_slice(&[kind::NOP, kind::NOP, kind::TIMESTAMPS, 10]);
+                out[4..8].copy_from_slice(&value.to_be_bytes());
+                out[8..12].copy_from_slice(&echo.to_be_bytes());
+            }
+            None => {
+                let encoded = self.encode();
+                out[..encoded.len()].copy_from_slice(&encoded);
+            }
+        }
+    }
+
+    /// `Some` when there is no option but perhaps timestamps, as on most segments.
+    #[inline]
+    fn only_timestamps(&self) -> Option<Option<TcpTimestamps>> {
+        let TcpOptions {
+            mss: None,
+            sack_permitted: false,
+            timestamps,
+            window_scale: None,
+            sack,
+            fast_open: None,
+            acc_ecn: None,
+            user_timeout: None,
+            unknown,
+        } = self
+        else {
+            return None;
+        };
+        (sack.is_empty() && unknown.is_empty()).then_some(*timestamps)
+    }
+
+    /// Bytes of all options without any padding.
+    fn packed_len(&self) -> usize {
+        let mut len = 0;
+        self.for_each(|_, _, data| len += 2 + data.len());
+        len
+    }
+
+    /// The options as they are written, padding included.
+    fn encode(&self) -> ArrayVec<u8, MAX_LEN> {
+        // Alignment costs up to three bytes per option; a header that is full goes without.
+        self.encode_with(true).or_else(|| self.encode_with(false)).unwrap_or_else(|| self.encode_truncated())
+    }
+
+    /// All options, with padding before those that want it if `aligned`; `None` when they do not fit.
+    fn encode_with(&self, aligned: bool) -> Option<ArrayVec<u8, MAX_LEN>> {
+        let mut out = ArrayVec::new();
+        let mut complete = true;
+        self.for_each(|alignment, kind, data| {
+            while aligned && out.len() % 4 != alignment && !out.is_full() {
+                out.push(kind::NOP);
+            }
+            complete &= append(&mut out, kind, data);
+        });
+        pad(&mut out);
+        complete.then_some(out)
+    }
+
+    /// Those options that fit behind each other.
+    fn encode_truncated(&self) -> ArrayVec<u8, MAX_LEN> {
+        let mut out = ArrayVec::new();
+        self.for_each(|_, kind, data| {
+            append(&mut out, kind, data);
+        });
+        pad(&mut out);
+        out
+    }
+
+    /// Calls `write` with (wanted offset in a word, kind, data) of each option, in the order of emission.
+    ///
+    /// The wanted offsets: timestamps at 2, so that their values stand on words, which the two bytes of
+    /// SACK-permitted provide in a SYN; the 3 bytes of window scale at 1; SACK at 2, for its edges. Those of
+    /// which nothing is read as a word take any place: the offset asked for is where they are.
+    fn for_each(&self, mut write: impl FnMut(usize, u8, &[u8])) {
+        let TcpOptions {
+            mss,
+            sack_permitted,
+            timestamps,
+            window_scale,
+            sack,
+            fast_open,
+            acc_ecn,
+            user_timeout,
+            unknown,
+        } = self;
+        if let Some(mss) = mss {
+            write(0, kind::MSS, &mss.to_be_bytes());
+        }
+        if *sack_permitted {
+            // Alone it stands at the end of a word, before timestamps at its beginning.
+            write(if timestamps.is_some() { 0 } else { 2 }, kind::SACK_PERMITTED, &[]);
+        }
+        if let Some(TcpTimestamps { value, echo }) = timestamps {
+            let mut data = [0; 8];
+            data[..4].copy_from_slice(&value.to_be_bytes());
+            data[4..].copy_from_slice(&echo.to_be_bytes());
+            write(2, kind::TIMESTAMPS, &data);
+        }
+        if let Some(shift) = window_scale {
+            write(1, kind::WINDOW_SCALE, &[*shift]);
+        }
+        if !sack.is_empty() {
+            let data: ArrayVec<u8, 32> = sack.iter().flat_map(|block| block.to_bytes()).collect();
+            write(2, kind::SACK, &data);
+        }
+        if let Some(cookie) = fast_open {
+            write(2, kind::FAST_OPEN, cookie.as_bytes());
+        }
+        if let Some(option) = acc_ecn {
+            let (kind, data) = option.encode();
+            write(0, kind, &data);
+        }
+        if let Some(timeout) = user_timeout {
+            write(0, kind::USER_TIMEOUT, &timeout.to_bits().to_be_bytes());
+        }
+        for option in unknown.iter() {
+            write(0, option.kind, option.data);
+        }
+    }
+}
+
+/// Appends an option if there is room for it; says whether there was.
+fn append(out: &mut ArrayVec<u8, MAX_LEN>, kind: u8, data: &[u8]) -> bool {
+    let fits = out.remaining_capacity() >= 2 + data.len();
+    if fits {
+        out.extend([kind, 2 + data.len() as u8]);
+        out.extend(data.iter().copied());
+    }
+    fits
+}
+
+/// Fills the last word: no-operation, so that nothing ends before the header does.
+fn pad(out: &mut ArrayVec<u8, MAX_LEN>) {
+    while out.len() % 4 != 0 {
+        out.push(kind::NOP);
+    }
+}
+
+impl TcpOptions {
+    /// The first range of the SACK option when it reports a duplicate, given the cumulative ACK of the
+    /// same segment (RFC 2883 4): it lies below the ACK, or inside the second range.
+    pub fn duplicate_sack(&self, ack: SeqNumber) -> Option<SackBlock> {
+        let first = *self.sack.first()?;
+        let inside_second =
+            self.sack.get(1).is_some_and(|second| second.left.le(first.left) && first.right.le(second.right));
+        (first.right.le(ack) || inside_second).then_some(first)
+    }
+}
+
+#[cfg(test)]
+mod tests;
