@@ -1,6 +1,7 @@
 //! The little that a link knows about the frames it carries.
 
 use bytes::{Bytes, BytesMut};
+use fathom_wire::{EtherType, EthernetHeader, checksum};
 
 use crate::chance::scale;
 
@@ -20,15 +21,22 @@ impl Framing {
         match self {
             Framing::Ip => 0,
             Framing::Ethernet => {
-                let tagged = frame.get(12..14) == Some(&[0x81, 0x00]);
-                frame.len().min(if tagged { 18 } else { 14 })
+                EthernetHeader::parse(frame).map_or(frame.len(), |header| header.header_len())
             }
         }
     }
 
-    /// The IP packet in the frame.
+    /// The IP packet in the frame; empty if there is none.
     fn packet(self, frame: &mut [u8]) -> &mut [u8] {
-        let start = self.header_len(frame);
+        let start = match (self, EthernetHeader::parse(frame)) {
+            (Framing::Ip, _) => 0,
+            (Framing::Ethernet, Ok(header))
+                if matches!(header.ether_type, EtherType::Ipv4 | EtherType::Ipv6) =>
+            {
+                header.header_len()
+            }
+            (Framing::Ethernet, _) => frame.len(),
+        };
         &mut frame[start..]
     }
 }
@@ -58,7 +66,7 @@ fn set_congestion_experienced(packet: &mut [u8]) -> bool {
             packet[1] |= CONGESTION_EXPERIENCED;
             let to = u16::from_be_bytes([packet[0], packet[1]]);
             let old = u16::from_be_bytes([packet[10], packet[11]]);
-            packet[10..12].copy_from_slice(&update(old, from, to).to_be_bytes());
+            packet[10..12].copy_from_slice(&checksum::update(old, from, to).to_be_bytes());
             true
         }
         6 if packet.len() >= 40 => {
@@ -70,12 +78,6 @@ fn set_congestion_experienced(packet: &mut [u8]) -> bool {
         }
         _ => false,
     }
-}
-
-fn update(old: u16, from: u16, to: u16) -> u16 {
-    let sum = u32::from(!old) + u32::from(!from) + u32::from(to);
-    let sum = (sum & 0xffff) + (sum >> 16);
-    !(((sum & 0xffff) + (sum >> 16)) as u16)
 }
 
 /// Flips one bit behind the link header; `false` if there is nothing behind it.

@@ -14,11 +14,7 @@ fn ipv4(tos: u8, link_header: &[u8]) -> Bytes {
 }
 
 fn checksum_of(header: &[u8]) -> u16 {
-    let mut sum: u32 = header.chunks(2).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]]))).sum();
-    while sum > 0xffff {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    !(sum as u16)
+    !checksum::sum(header)
 }
 
 fn ethernet(ether_type: [u8; 2]) -> Vec<u8> {
@@ -61,7 +57,8 @@ fn an_ipv6_packet_is_marked_in_its_traffic_class() {
 fn frames_without_an_ip_packet_are_never_marked() {
     let arp = [&ethernet([8, 6])[..], &[0, 1, 8, 0, 6, 4, 0, 1], &[0xff; 20]].concat();
     let cut_off = ipv4(3, &ethernet([8, 0])).slice(..14 + 19);
-    for frame in [Bytes::from(arp), cut_off, Bytes::new(), Bytes::from_static(&[0xff; 13])] {
+    let other_protocol = ipv4(3, &ethernet([0x88, 0xb5]));
+    for frame in [Bytes::from(arp), cut_off, other_protocol, Bytes::new(), Bytes::from_static(&[0xff; 13])] {
         let mut marked = frame.clone();
         assert!(!mark_congestion(Framing::Ethernet, &mut marked));
         assert_eq!(marked, frame);
