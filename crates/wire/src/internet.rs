@@ -1,8 +1,12 @@
 //! The internet layer: from one host to another, by IP address.
 
+pub mod extension;
+pub mod icmpv4;
+pub mod icmpv6;
 pub mod ip;
 pub mod ipv4;
 pub mod ipv6;
+pub mod ndp;
 
 use core::fmt;
 

@@ -30,11 +30,11 @@
 //! | layer | module | protocols |
 //! |---|---|---|
 //! | link | [`link`] | Ethernet II, 802.1Q, ARP |
-//! | internet | [`internet`] | IPv4, IPv6 |
+//! | internet | [`internet`] | IPv4, IPv6 and its extension headers, ICMPv4, ICMPv6, Neighbor Discovery |
 //! | transport | [`transport`] | UDP, TCP and its options |
 //!
 //! Three verbs are the same everywhere: `parse(bytes)` reads a header from the front of `bytes`,
-//! `header_len()` (for whole messages `message_len()`) says how many bytes it takes, and `emit(out)`
+//! `header_len()` (of ICMP messages `len()`) says how many bytes it takes, and `emit(out)`
 //! writes exactly that many.
 //!
 //! # Every field, with its bits, value and source
@@ -59,7 +59,8 @@
 //! ```
 //!
 //! What has no fixed place is walked by an iterator that gives kind, place and data of each entry:
-//! [`transport::options::walk`] for TCP options, [`Ipv4Options::iter`].
+//! [`transport::options::walk`] for TCP options, [`Ipv4Options::iter`], [`Ipv6Chain::headers`],
+//! [`NdpOptions`]; their fixed parts have `FIELDS` as well.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -77,9 +78,16 @@ pub mod transport;
 pub use checksum::Checksum;
 pub use error::ParseError;
 pub use header::{Field, FieldKind, FieldValue};
+pub use internet::extension::{
+    ExtensionError, ExtensionHeader, Ipv6Chain, Ipv6FragmentHeader, Ipv6Option, Ipv6Options,
+    Ipv6OptionsHeader, Ipv6RoutingHeader, OptionAction,
+};
+pub use internet::icmpv4::Icmpv4Message;
+pub use internet::icmpv6::Icmpv6Message;
 pub use internet::ip::IpHeader;
 pub use internet::ipv4::{Ipv4Header, Ipv4Option, Ipv4Options};
 pub use internet::ipv6::Ipv6Header;
+pub use internet::ndp::{NdpMessage, NdpOption, NdpOptionBuffer, NdpOptions, PrefixInformation};
 pub use internet::{Ecn, IpProtocol};
 pub use link::arp::{ArpOperation, ArpPacket};
 pub use link::ethernet::{EtherType, EthernetAddress, EthernetHeader};

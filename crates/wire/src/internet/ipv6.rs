@@ -1,4 +1,5 @@
-//! IPv6 (RFC 8200): the fixed header.
+//! IPv6 (RFC 8200): the fixed header. What may stand between it and the transport is in
+//! [`extension`](super::extension).
 
 use core::net::Ipv6Addr;
 
