@@ -1,0 +1,15 @@
+//! Payload memory: blocks, ropes made of them, and the limit on all of it.
+//!
+//! Between program and packet there is one copy each way. What a program writes is appended to blocks;
+//! segments clone slices of those, so the same memory serves the first transmission and every
+//! retransmission. What arrives is kept as slices of the frames it came in. An empty buffer holds nothing:
+//! blocks, and the queues that string them together, go back to a pool.
+
+mod budget;
+mod pool;
+mod rope;
+
+pub(crate) use budget::MemoryBudget;
+pub(crate) use pool::BlockPool;
+#[allow(unused_imports, reason = "TCP stands on it")]
+pub(crate) use rope::{PIECE_OVERHEAD, Rope};

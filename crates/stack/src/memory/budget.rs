@@ -1,0 +1,38 @@
+//! The limit on payload memory.
+
+/// Counts the payload memory of a stack against
+/// [`Config::memory_limit`](crate::Config::memory_limit).
+#[derive(Debug)]
+pub(crate) struct MemoryBudget {
+    limit: usize,
+    in_use: usize,
+}
+
+impl MemoryBudget {
+    pub(crate) const fn new(limit: usize) -> Self {
+        MemoryBudget { limit, in_use: 0 }
+    }
+
+    /// Takes `bytes` from the budget; false, and nothing taken, when it has not that much left.
+    #[must_use]
+    pub(crate) fn charge(&mut self, bytes: usize) -> bool {
+        match self.in_use.checked_add(bytes) {
+            Some(sum) if sum <= self.limit => {
+                self.in_use = sum;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Gives back `bytes` that were charged.
+    pub(crate) fn release(&mut self, bytes: usize) {
+        debug_assert!(bytes <= self.in_use, "released {bytes} of {} bytes", self.in_use);
+        self.in_use = self.in_use.saturating_sub(bytes);
+    }
+
+    /// Bytes in use.
+    pub(crate) const fn in_use(&self) -> usize {
+        self.in_use
+    }
+}

@@ -1,0 +1,183 @@
+//! Blocks, and where they wait between two uses.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::fmt;
+
+use bytes::{Bytes, BytesMut};
+
+use super::MemoryBudget;
+use super::rope::Piece;
+
+/// Free blocks kept of each size. What is beyond goes back to the allocator.
+const SPARE_BLOCKS: usize = 64;
+/// Blocks kept in sight that were returned while a frame still referred to them.
+const SHARED_BLOCKS: usize = 64;
+/// Empty queues kept for ropes that are about to fill.
+const SPARE_QUEUES: usize = 64;
+/// A queue that grew beyond this many pieces goes back to the allocator.
+const SPARE_QUEUE_PIECES: usize = 64;
+/// Bytes copied at once. Above 2 KiB some C libraries copy with `rep movsb`, which on several processors
+/// falls to a twentieth of its speed when the destination lies just above the source within a page.
+const COPY_AT_ONCE: usize = 2048;
+
+/// The two sizes of blocks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum BlockSize {
+    /// 2 KiB: a small request or reply.
+    Small,
+    /// 16 KiB: bulk.
+    Large,
+}
+
+impl BlockSize {
+    pub(super) const fn bytes(self) -> usize {
+        match self {
+            BlockSize::Small => 2 << 10,
+            BlockSize::Large => 16 << 10,
+        }
+    }
+}
+
+/// The end of a block: what was written to it and not yet cut off, and the room behind that.
+#[derive(Debug)]
+pub(super) struct Block {
+    bytes: BytesMut,
+    /// The room left in the block. (The buffer's own capacity may be more than was asked for.)
+    room: usize,
+    size: BlockSize,
+}
+
+impl Block {
+    fn new(size: BlockSize) -> Self {
+        Block { bytes: BytesMut::with_capacity(size.bytes()), room: size.bytes(), size }
+    }
+
+    pub(super) fn size(&self) -> BlockSize {
+        self.size
+    }
+
+    /// Bytes that were written and not yet cut off.
+    pub(super) fn written(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Whether nothing more can be written.
+    pub(super) fn is_full(&self) -> bool {
+        self.room == 0
+    }
+
+    /// Appends what there is room for, and gives its length.
+    pub(super) fn write(&mut self, data: &[u8]) -> usize {
+        let data = &data[..data.len().min(self.room)];
+        for part in data.chunks(COPY_AT_ONCE) {
+            self.bytes.extend_from_slice(part);
+        }
+        self.room -= data.len();
+        data.len()
+    }
+
+    /// Cuts off what was written, as a slice that shares the block.
+    pub(super) fn cut(&mut self) -> Bytes {
+        self.bytes.split().freeze()
+    }
+
+    /// Makes the whole block free again; false while slices of it are alive.
+    fn reclaim(&mut self) -> bool {
+        self.bytes.clear();
+        let reclaimed = self.bytes.try_reclaim(self.size.bytes());
+        if reclaimed {
+            self.room = self.size.bytes();
+        }
+        reclaimed
+    }
+}
+
+/// Free blocks and empty queues, kept for the next use so that the steady state allocates nothing.
+pub(crate) struct BlockPool {
+    small: Vec<Block>,
+    large: Vec<Block>,
+    /// Returned blocks of which a frame on its way out still holds slices; the oldest first.
+    shared: VecDeque<Block>,
+    queues: Vec<VecDeque<Piece>>,
+}
+
+impl fmt::Debug for BlockPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BlockPool")
+            .field("small", &self.small.len())
+            .field("large", &self.large.len())
+            .field("shared", &self.shared.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl BlockPool {
+    /// A pool without memory.
+    pub(crate) const fn new() -> Self {
+        BlockPool { small: Vec::new(), large: Vec::new(), shared: VecDeque::new(), queues: Vec::new() }
+    }
+
+    /// Bytes of the free blocks that the pool keeps; they are not charged to the budget.
+    pub(crate) fn memory(&self) -> usize {
+        self.small.len() * BlockSize::Small.bytes() + self.large.len() * BlockSize::Large.bytes()
+    }
+
+    /// Takes a block, charged to the budget; `None` when the budget is used up.
+    pub(super) fn take(&mut self, size: BlockSize, budget: &mut MemoryBudget) -> Option<Block> {
+        if !budget.charge(size.bytes()) {
+            return None;
+        }
+        self.collect_shared();
+        let spare = match size {
+            BlockSize::Small => self.small.pop(),
+            BlockSize::Large => self.large.pop(),
+        };
+        Some(spare.unwrap_or_else(|| Block::new(size)))
+    }
+
+    /// Takes a block back.
+    pub(super) fn put(&mut self, mut block: Block, budget: &mut MemoryBudget) {
+        budget.release(block.size.bytes());
+        if block.reclaim() {
+            self.keep(block);
+        } else if self.shared.len() < SHARED_BLOCKS {
+            self.shared.push_back(block);
+        }
+    }
+
+    fn keep(&mut self, block: Block) {
+        let spare = match block.size {
+            BlockSize::Small => &mut self.small,
+            BlockSize::Large => &mut self.large,
+        };
+        if spare.len() < SPARE_BLOCKS {
+            spare.push(block);
+        }
+    }
+
+    /// Looks whether the oldest shared blocks have become free. Looks at one more than it finds.
+    fn collect_shared(&mut self) {
+        while let Some(mut block) = self.shared.pop_front() {
+            if !block.reclaim() {
+                self.shared.push_back(block);
+                return;
+            }
+            self.keep(block);
+        }
+    }
+
+    /// An empty queue for the pieces of a rope.
+    pub(super) fn take_queue(&mut self) -> VecDeque<Piece> {
+        self.queues.pop().unwrap_or_default()
+    }
+
+    /// Takes an empty queue back.
+    pub(super) fn put_queue(&mut self, queue: VecDeque<Piece>) {
+        debug_assert!(queue.is_empty());
+        let fits = (1..=SPARE_QUEUE_PIECES).contains(&queue.capacity());
+        if fits && self.queues.len() < SPARE_QUEUES {
+            self.queues.push(queue);
+        }
+    }
+}
