@@ -1,4 +1,5 @@
 //! Runs the fuzz targets' checks over the committed corpus (`fuzz/corpus`), without a fuzzer.
+#![allow(clippy::print_stdout, reason = "a failing check does not know which file it read")]
 
 #[path = "../../../fuzz/src/checks.rs"]
 #[allow(unreachable_pub, reason = "the fuzz crate exports them")]
@@ -18,7 +19,7 @@ fn run(target: &str, check: fn(&[u8])) {
     assert!(files.len() >= AT_LEAST, "{} has {} files", folder.display(), files.len());
     for file in files {
         let bytes = fs::read(&file).unwrap();
-        // The test's output, shown only when it fails, ends with the file that made it.
+        // Shown only when the test fails: the last line names the file that made it.
         println!("{}", file.display());
         check(&bytes);
         // Every prefix is an edge case of its own.
