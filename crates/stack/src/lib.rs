@@ -1,4 +1,12 @@
 //! The engine: link, internet and transport layers as one state machine without I/O.
+//!
+//! The engine takes frames, time and randomness as arguments and gives frames, deadlines and readiness back;
+//! it knows no clock, no thread and no socket of the operating system. The same inputs give the same
+//! outputs, bit for bit.
+//!
+//! The layout is the model. A packet that arrives passes `link::receive`, `internet::receive` and
+//! `transport::receive`; one that leaves is pulled by the device through the sockets,
+//! `internet::transmit` and `link::transmit`. Each layer returns what it decided; none calls upward.
 #![no_std]
 #![forbid(unsafe_code)]
 #![allow(dead_code, reason = "the layers that stand on these modules come after them")]
@@ -7,7 +15,30 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod batch;
+mod config;
+mod context;
+mod counters;
+mod event;
+mod interface;
+mod marks;
 mod memory;
+mod packet;
+mod random;
+mod send_queue;
 mod slab;
+mod socket;
 mod table;
+mod timer;
+mod transmit;
 mod wheel;
+
+pub use batch::{Batch, Frame, ReceivedChecksum};
+pub use config::{Config, DatagramConfig, InternetConfig, LinkConfig};
+pub use counters::Counters;
+pub use event::{Event, Readiness};
+pub use interface::{Interface, InterfaceId, Medium, Offload};
+pub use packet::IcmpErrorKind;
+pub use random::Seed;
+pub use socket::{IcmpId, ListenerId, SocketId, TcpId, UdpId};
+pub use transmit::{MAX_HEADERS, Transmit, TransmitChecksum};

@@ -1,0 +1,83 @@
+//! Network interfaces as the stack sees them.
+
+use alloc::string::String;
+
+use fathom_record::InterfaceIndex;
+use fathom_wire::EthernetAddress;
+
+/// Names an interface of a stack: they count from 0 in the order in which they were added.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct InterfaceId(pub(crate) u16);
+
+impl InterfaceId {
+    /// The interface's number.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    /// The same number, as records name interfaces.
+    pub const fn record_index(self) -> InterfaceIndex {
+        InterfaceIndex(self.0)
+    }
+
+    /// The zone index that names this interface in a socket address with a link-local IPv6 address
+    /// (RFC 4007 6): its number plus one, since 0 means that none is named.
+    pub const fn scope_id(self) -> u32 {
+        self.0 as u32 + 1
+    }
+}
+
+/// What an interface is attached to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Medium {
+    /// Frames are Ethernet II; neighbours are found by ARP and neighbour discovery.
+    Ethernet {
+        /// Our address on it.
+        address: EthernetAddress,
+    },
+    /// Frames are IP packets; there is one neighbour, at the other end.
+    Ip,
+}
+
+/// What the device of an interface does for the stack.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Offload {
+    /// Completes transport checksums of frames to transmit.
+    pub transmit_checksum: bool,
+    /// Cuts TCP super-segments itself; needs `transmit_checksum`.
+    pub segmentation: bool,
+}
+
+/// An interface to add to a stack.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Interface {
+    /// A name for people, such as `eth0`.
+    pub name: String,
+    /// What it is attached to.
+    pub medium: Medium,
+    /// The largest IP packet that fits a frame, in bytes, IP header included. At least 68 for IPv4
+    /// (RFC 791), 1280 for IPv6 (RFC 8200 5).
+    pub mtu: usize,
+    /// What the device does for us.
+    pub offload: Offload,
+    /// Whether the link is up.
+    pub up: bool,
+}
+
+impl Interface {
+    /// An Ethernet interface that is up, with an MTU of 1500 bytes and no offload.
+    pub fn ethernet(name: impl Into<String>, address: EthernetAddress) -> Self {
+        Interface {
+            name: name.into(),
+            medium: Medium::Ethernet { address },
+            mtu: 1500,
+            offload: Offload::default(),
+            up: true,
+        }
+    }
+
+    /// A point-to-point IP interface that is up, with an MTU of 1500 bytes and no offload.
+    pub fn ip(name: impl Into<String>) -> Self {
+        Interface { name: name.into(), medium: Medium::Ip, mtu: 1500, offload: Offload::default(), up: true }
+    }
+}

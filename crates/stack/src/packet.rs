@@ -1,0 +1,171 @@
+//! What the internet and the transport layer hand each other.
+
+use core::net::IpAddr;
+use core::num::NonZeroU16;
+
+use arrayvec::ArrayVec;
+use bytes::Bytes;
+use fathom_record::{DropReason, RecordId};
+use fathom_wire::{Ecn, IpProtocol};
+
+use crate::batch::ReceivedChecksum;
+use crate::interface::InterfaceId;
+
+/// Most bytes of a transport header: TCP with all its options (RFC 9293 3.1).
+pub(crate) const MAX_TRANSPORT_HEADER: usize = 60;
+/// Most payload slices of one packet: a super-segment of 64 KiB out of blocks of 16 KiB.
+pub(crate) const MAX_SLICES: usize = 6;
+
+/// A packet for this host, on its way up: whole, with its IP header taken off.
+#[derive(Clone, Debug)]
+pub(crate) struct Arrived {
+    /// The interface it came in on.
+    pub(crate) interface: InterfaceId,
+    pub(crate) source: IpAddr,
+    /// An address of ours, a broadcast address of a network of ours, or a group we are in.
+    pub(crate) destination: IpAddr,
+    /// The transport protocol.
+    pub(crate) protocol: IpProtocol,
+    pub(crate) hop_limit: u8,
+    pub(crate) dscp: u8,
+    pub(crate) ecn: Ecn,
+    /// Transport header and data.
+    pub(crate) payload: Bytes,
+    /// For a super-segment: data bytes of each segment but the last.
+    pub(crate) segment_size: Option<NonZeroU16>,
+    /// What is known of the transport checksum.
+    pub(crate) checksum: ReceivedChecksum,
+    /// It was sent to more than one host, by its link or by its IP destination address.
+    pub(crate) broadcast: bool,
+    /// The packet from its IP header on, as far as an ICMP error may want to quote it.
+    pub(crate) invoking: Bytes,
+    /// The record of the frame it came in.
+    pub(crate) cause: Option<RecordId>,
+}
+
+/// A packet on its way down: what the transport layer decides about it.
+#[derive(Clone, Debug)]
+pub(crate) struct Departing {
+    /// One of our addresses.
+    pub(crate) source: IpAddr,
+    pub(crate) destination: IpAddr,
+    pub(crate) protocol: IpProtocol,
+    pub(crate) hop_limit: u8,
+    pub(crate) dscp: u8,
+    pub(crate) ecn: Ecn,
+    /// The transport header. Its checksum field is zero; the internet layer fills it in.
+    pub(crate) header: ArrayVec<u8, MAX_TRANSPORT_HEADER>,
+    /// Where in `header` the 16-bit checksum stands.
+    pub(crate) checksum_offset: u8,
+    /// The data.
+    pub(crate) slices: ArrayVec<Bytes, MAX_SLICES>,
+    /// For a super-segment: data bytes of each segment but the last.
+    pub(crate) segment_size: Option<NonZeroU16>,
+    /// May not be fragmented on its way (IPv4; IPv6 packets never are).
+    pub(crate) dont_fragment: bool,
+    /// The record that explains why it is sent.
+    pub(crate) cause: Option<RecordId>,
+}
+
+impl Departing {
+    /// Bytes of data.
+    pub(crate) fn payload_len(&self) -> usize {
+        self.slices.iter().map(Bytes::len).sum()
+    }
+}
+
+/// What a layer decided about a packet that arrived.
+#[derive(Debug)]
+pub(crate) enum Disposition {
+    /// It was taken in.
+    Accepted,
+    /// It was taken in and is answered at once.
+    Reply(Departing),
+    /// It was not taken in.
+    Drop(DropReason),
+    /// It was not taken in, and its sender is told.
+    DropReply(DropReason, Departing),
+    /// No socket for it (UDP) or no such protocol: an ICMP unreachable error is due where the rules allow it.
+    /// The bytes are [`Arrived::invoking`].
+    Unreachable(DropReason, Unreachable, Bytes),
+}
+
+/// What an ICMP destination unreachable error says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Unreachable {
+    /// No socket is bound to the port.
+    Port,
+    /// No such protocol here.
+    Protocol,
+}
+
+/// The way to a destination, as far as a sender must know it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Path {
+    /// Largest IP packet, header included, that arrives in one piece as far as is known.
+    pub(crate) mtu: usize,
+    /// Largest super-segment in bytes, IP and transport header included. At least `mtu`.
+    pub(crate) max_bytes: usize,
+    /// Most segments in a super-segment.
+    pub(crate) max_segments: usize,
+}
+
+/// What a socket that was asked to send did.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "it is returned and taken apart, never stored")]
+pub(crate) enum Transmission {
+    /// It sends this, and is asked again in its turn.
+    Segment(Departing),
+    /// It has nothing to send; it pushes itself into the send queue when that changes.
+    Nothing,
+}
+
+/// An ICMP error about a packet that we sent, as the transport layer sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct IcmpErrorFor {
+    /// What happened.
+    pub(crate) kind: IcmpErrorKind,
+    /// The router or host that reports it.
+    pub(crate) reporter: IpAddr,
+    /// The hop limit of the error when it arrived.
+    pub(crate) hop_limit: u8,
+    /// Source of the packet in error: our address.
+    pub(crate) source: IpAddr,
+    /// Its destination.
+    pub(crate) destination: IpAddr,
+    /// Its protocol.
+    pub(crate) protocol: IpProtocol,
+    /// The start of its transport header: at least 8 bytes, so that ports and the TCP sequence number or the
+    /// echo identifier can be read.
+    pub(crate) quoted: Bytes,
+    /// Bytes of the packet in error, its IP header included.
+    pub(crate) packet_len: usize,
+    /// The record of the frame that brought the error.
+    pub(crate) cause: Option<RecordId>,
+}
+
+/// What an ICMP error says, with IPv4 and IPv6 brought to the same words.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum IcmpErrorKind {
+    /// No route to the destination's network (RFC 792, RFC 4443 3.1 code 0).
+    NetworkUnreachable,
+    /// The destination does not answer on its link.
+    HostUnreachable,
+    /// The destination has no such protocol.
+    ProtocolUnreachable,
+    /// Nobody listens on the port.
+    PortUnreachable,
+    /// A filter forbids it.
+    Prohibited,
+    /// The packet is larger than a link on the way takes (RFC 1191, RFC 8201).
+    PacketTooBig {
+        /// The MTU of that link in bytes; 0 when the router does not tell (RFC 1191 section 5).
+        mtu: u32,
+    },
+    /// The hop limit ran out on the way.
+    HopLimitExceeded,
+    /// Not all fragments arrived in time.
+    ReassemblyTimeout,
+    /// A field of the header is in error.
+    ParameterProblem,
+}

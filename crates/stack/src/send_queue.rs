@@ -1,0 +1,89 @@
+//! Sockets with something to send.
+//!
+//! A socket that wants to send says so once ([`SendQueues::push`]) and is then in exactly one place: among
+//! the *fresh* (its interface is not known yet), in the round-robin queue of an *interface*, or *parked*
+//! until its next hop's link address is known. Saying it again changes nothing.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use crate::interface::InterfaceId;
+use crate::marks::Marks;
+use crate::socket::SocketId;
+
+/// Sockets with something to send, each once.
+#[derive(Debug)]
+pub(crate) struct SendQueues {
+    queued: Marks<()>,
+    fresh: VecDeque<SocketId>,
+    interfaces: Vec<VecDeque<SocketId>>,
+}
+
+impl SendQueues {
+    pub(crate) fn new() -> Self {
+        SendQueues { queued: Marks::new(), fresh: VecDeque::new(), interfaces: Vec::new() }
+    }
+
+    /// `socket` has something to send. No effect while it is queued or parked already.
+    pub(crate) fn push(&mut self, socket: SocketId) {
+        if self.queued.get(socket).is_none() {
+            self.queued.set(socket, ());
+            self.fresh.push_back(socket);
+        }
+    }
+
+    /// Makes a queue for one more interface.
+    pub(crate) fn add_interface(&mut self) {
+        self.interfaces.push(VecDeque::new());
+    }
+
+    /// Takes a socket whose interface is to be found. It keeps its mark: file, park or release it.
+    pub(crate) fn pop_fresh(&mut self) -> Option<SocketId> {
+        self.fresh.pop_front()
+    }
+
+    /// Files `socket`, which keeps its mark, behind the others of `interface`.
+    pub(crate) fn file(&mut self, socket: SocketId, interface: InterfaceId) {
+        self.queued.set(socket, ());
+        self.interfaces[interface.index()].push_back(socket);
+    }
+
+    /// Takes the socket whose turn it is on `interface`, and its mark.
+    pub(crate) fn pop(&mut self, interface: InterfaceId) -> Option<SocketId> {
+        while let Some(socket) = self.interfaces[interface.index()].pop_front() {
+            if self.queued.take(socket).is_some() {
+                return Some(socket);
+            }
+        }
+        None
+    }
+
+    /// Puts `socket` back behind the others of `interface`, unless it has said again that it wants to send.
+    pub(crate) fn push_back(&mut self, socket: SocketId, interface: InterfaceId) {
+        if self.queued.get(socket).is_none() {
+            self.file(socket, interface);
+        }
+    }
+
+    /// Takes the mark of `socket`, which is in no queue: it may be pushed again.
+    pub(crate) fn release(&mut self, socket: SocketId) {
+        self.queued.take(socket);
+    }
+
+    /// Notes that `socket` waits elsewhere (for a neighbour): pushing it has no effect until it is released.
+    pub(crate) fn park(&mut self, socket: SocketId) {
+        self.queued.set(socket, ());
+    }
+
+    /// A parked socket may go on: it is routed anew.
+    pub(crate) fn unpark(&mut self, socket: SocketId) {
+        if self.queued.get(socket).is_some() {
+            self.fresh.push_back(socket);
+        }
+    }
+
+    /// Whether a socket waits to be pulled.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.fresh.is_empty() && self.interfaces.iter().all(VecDeque::is_empty)
+    }
+}

@@ -1,0 +1,58 @@
+//! Names of sockets.
+
+use crate::slab::Key;
+
+macro_rules! socket_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        ///
+        /// Generational: once the socket is gone the handle is stale, and never names another socket.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        pub struct $name(pub(crate) Key);
+    };
+}
+
+socket_id!(
+    /// Handle of a TCP connection.
+    TcpId
+);
+socket_id!(
+    /// Handle of a TCP listener.
+    ListenerId
+);
+socket_id!(
+    /// Handle of a UDP socket.
+    UdpId
+);
+socket_id!(
+    /// Handle of an ICMP echo socket.
+    IcmpId
+);
+
+/// Handle of a socket of any kind.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum SocketId {
+    /// A TCP connection.
+    Tcp(TcpId),
+    /// A TCP listener.
+    Listener(ListenerId),
+    /// A UDP socket.
+    Udp(UdpId),
+    /// An ICMP echo socket.
+    Icmp(IcmpId),
+}
+
+impl SocketId {
+    /// How many kinds of socket there are.
+    pub(crate) const KINDS: usize = 4;
+
+    /// The socket's kind, below [`SocketId::KINDS`], and its key within that kind.
+    pub(crate) fn kind_and_key(self) -> (usize, Key) {
+        match self {
+            SocketId::Tcp(TcpId(key)) => (0, key),
+            SocketId::Listener(ListenerId(key)) => (1, key),
+            SocketId::Udp(UdpId(key)) => (2, key),
+            SocketId::Icmp(IcmpId(key)) => (3, key),
+        }
+    }
+}
