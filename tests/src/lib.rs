@@ -31,10 +31,16 @@ pub fn skip(reason: &str) {
     }
 }
 
+/// Why a test that needs these programs cannot run here; `None` when it can.
+pub fn missing(programs: &[&str]) -> Option<String> {
+    let missing = programs.iter().find(|program| !command::on_path(program))?;
+    Some(format!("{missing} is not installed"))
+}
+
 /// Why a test that needs namespaces and these programs cannot run here; `None` when it can.
 pub fn lacking(programs: &[&str]) -> Option<String> {
-    if let Some(program) = programs.iter().find(|program| !command::on_path(program)) {
-        return Some(format!("{program} is not installed"));
+    if let Some(reason) = missing(programs) {
+        return Some(reason);
     }
     if !run("id", &["-u"]).starts_with('0') {
         return Some("network namespaces need root".into());
