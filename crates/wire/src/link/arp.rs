@@ -132,3 +132,6 @@ impl ArpPacket {
         .emit(out);
     }
 }
+
+#[cfg(test)]
+mod tests;

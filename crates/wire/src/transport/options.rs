@@ -300,18 +300,18 @@ impl TcpOptions {
         len
     }
 
-    /// The options as they are written, padding included.
+    /// The options as they are written, padding included. A header too full for alignment, which costs up to
+    /// three bytes per option, goes without.
     fn encode(&self) -> ArrayVec<u8, MAX_LEN> {
-        // Alignment costs up to three bytes per option; a header that is full goes without.
-        self.encode_with(true).or_else(|| self.encode_with(false)).unwrap_or_else(|| self.encode_truncated())
+        self.encode_aligned().unwrap_or_else(|| self.encode_packed())
     }
 
-    /// All options, with padding before those that want it if `aligned`; `None` when they do not fit.
-    fn encode_with(&self, aligned: bool) -> Option<ArrayVec<u8, MAX_LEN>> {
+    /// All options, with padding before those that want it; `None` when they do not fit.
+    fn encode_aligned(&self) -> Option<ArrayVec<u8, MAX_LEN>> {
         let mut out = ArrayVec::new();
         let mut complete = true;
         self.for_each(|alignment, kind, data| {
-            while aligned && out.len() % 4 != alignment && !out.is_full() {
+            while out.len() % 4 != alignment && !out.is_full() {
                 out.push(kind::NOP);
             }
             complete &= append(&mut out, kind, data);
@@ -321,7 +321,7 @@ impl TcpOptions {
     }
 
     /// Those options that fit behind each other.
-    fn encode_truncated(&self) -> ArrayVec<u8, MAX_LEN> {
+    fn encode_packed(&self) -> ArrayVec<u8, MAX_LEN> {
         let mut out = ArrayVec::new();
         self.for_each(|_, kind, data| {
             append(&mut out, kind, data);
@@ -332,9 +332,9 @@ impl TcpOptions {
 
     /// Calls `write` with (wanted offset in a word, kind, data) of each option, in the order of emission.
     ///
-    /// The wanted offsets: timestamps at 2, so that their values stand on words, which the two bytes of
-    /// SACK-permitted provide in a SYN; the 3 bytes of window scale at 1; SACK at 2, for its edges. Those of
-    /// which nothing is read as a word take any place: the offset asked for is where they are.
+    /// The wanted offset is the one at which the option's words stand on words of the header, or at which the
+    /// option ends a word: timestamps at 2 (which the two bytes of SACK-permitted provide in a SYN), the 3
+    /// bytes of window scale at 1, SACK at 2.
     fn for_each(&self, mut write: impl FnMut(usize, u8, &[u8])) {
         let TcpOptions {
             mss,

@@ -39,3 +39,6 @@ impl UdpHeader {
         Ok(header)
     }
 }
+
+#[cfg(test)]
+mod tests;

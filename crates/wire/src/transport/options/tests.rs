@@ -82,7 +82,9 @@ fn the_end_of_the_list_ends_it() {
 
 #[test]
 fn a_known_kind_of_impossible_length_has_no_effect_and_is_kept() {
-    for (kind, len) in [(2, 3), (3, 2), (4, 3), (5, 2), (5, 9), (8, 9), (28, 3), (34, 3), (34, 7)] {
+    for (kind, len) in
+        [(2, 3), (3, 2), (4, 3), (5, 2), (5, 9), (8, 9), (28, 3), (34, 3), (34, 4), (34, 7), (34, 20)]
+    {
         let mut bytes = std::vec![0; usize::from(len)];
         bytes[..2].copy_from_slice(&[kind, len]);
         let options = TcpOptions::parse(&bytes).unwrap();
