@@ -119,11 +119,15 @@ pub fn sum(bytes: &[u8]) -> u16 {
             *lane += u64::from(u32::from_ne_bytes(*word));
         }
     }
-    let (words, rest) = rest.as_chunks::<2>();
-    let mut total: u64 = words.iter().map(|word| u64::from(u16::from_ne_bytes(*word))).sum();
-    if let [last] = rest {
-        total += u64::from(u16::from_ne_bytes([*last, 0]));
-    }
+    let (words, rest) = rest.as_chunks::<4>();
+    let mut total: u64 = words.iter().map(|word| u64::from(u32::from_ne_bytes(*word))).sum();
+    let last = match *rest {
+        [a, b, c] => [a, b, c, 0],
+        [a, b] => [a, b, 0, 0],
+        [a] => [a, 0, 0, 0],
+        _ => [0; 4],
+    };
+    total += u64::from(u32::from_ne_bytes(last));
     for lane in lanes {
         // A lane overflows only after 2^32 chunks, which is 128 GiB.
         total += lane & 0xffff_ffff;

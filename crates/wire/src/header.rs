@@ -140,8 +140,18 @@ macro_rules! number_field {
             #[inline(always)]
             fn read<const START: usize, const END: usize, const N: usize>(header: &[u8; N]) -> Self {
                 const { assert!(END - START <= <$ty>::BITS as usize, "the type is too small for the bits") };
+                let first = START / 8;
+                match (START % 8, END - START) {
+                    // Spelled out, as a load and a byte swap is what these must become.
+                    (0, 16) => return u16::from_be_bytes([header[first], header[first + 1]]) as $ty,
+                    (0, 32) => {
+                        let word = [header[first], header[first + 1], header[first + 2], header[first + 3]];
+                        return u32::from_be_bytes(word) as $ty;
+                    }
+                    _ => {}
+                }
                 let mut whole = 0u64;
-                let mut i = START / 8;
+                let mut i = first;
                 while i < END.div_ceil(8) {
                     whole = whole << 8 | header[i] as u64;
                     i += 1;
