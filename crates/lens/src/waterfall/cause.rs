@@ -1,0 +1,223 @@
+//! What time is spent on.
+
+use std::time::Duration;
+
+use fathom_record::Limit;
+
+use super::limit_name;
+
+/// A share of a phase's time with one cause.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Part {
+    /// What it was spent on.
+    pub cause: Cause,
+    /// How much.
+    pub duration: Duration,
+}
+
+/// What time is spent on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Cause {
+    /// Waiting for the way there and back.
+    RoundTrips {
+        /// How many times.
+        count: u32,
+    },
+    /// Questions to a resolver, its own work included.
+    Queries {
+        /// How many different ones.
+        count: u32,
+    },
+    /// A question or answer was lost, and the question asked again.
+    QueryLost {
+        /// How many times.
+        count: u32,
+    },
+    /// The link address of the next hop was asked for.
+    Neighbour,
+    /// Segments of ours were lost (or their acknowledgements): from their first sending to the last
+    /// repetition.
+    Lost {
+        /// How they were repaired.
+        repair: Repair,
+    },
+    /// Segments of the peer were lost: data behind the hole waited.
+    HeadOfLine {
+        /// How many holes.
+        holes: u32,
+    },
+    /// Frames to us were lost at the end of what the peer had to say, where no hole shows it: until the
+    /// peer repeated them.
+    PeerRepeats {
+        /// How many frames.
+        frames: u32,
+    },
+    /// Bits leaving one after the other at the rate of the link.
+    Serialisation {
+        /// Bytes of the frames.
+        bytes: u64,
+        /// Bits a second.
+        rate: u64,
+    },
+    /// The delay of the link varies.
+    Jitter,
+    /// The peer waited for acknowledgements before it sent more: its window was not open further.
+    PeerWindow {
+        /// How many times.
+        rounds: u32,
+    },
+    /// Our sender was held back.
+    Limited {
+        /// By what.
+        by: Limit,
+    },
+    /// Data arriving.
+    Transfer {
+        /// Bytes of it.
+        bytes: u64,
+    },
+    /// Cryptography and certificates at either end.
+    Tls,
+    /// The server worked on the answer.
+    ServerThink,
+    /// Nothing came back from an attempt that was given up for another one.
+    Unanswered,
+    /// Nobody waited for the network: our own work between the phases.
+    Own,
+}
+
+/// How lost segments were sent again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Repair {
+    /// Repetitions of a SYN.
+    pub syn: u32,
+    /// Repetitions since the retransmission timer ran out.
+    pub timeouts: u32,
+    /// Repetitions since acknowledgements showed the loss.
+    pub fast: u32,
+}
+
+impl Repair {
+    /// Repetitions in all.
+    pub fn count(&self) -> u32 {
+        self.syn + self.timeouts + self.fast
+    }
+}
+
+impl Cause {
+    /// A stable name for people: causes of the same kind have the same.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Cause::RoundTrips { .. } => "round trips",
+            Cause::Queries { .. } => "resolver",
+            Cause::QueryLost { .. } | Cause::Lost { .. } | Cause::PeerRepeats { .. } => "loss",
+            Cause::HeadOfLine { .. } => "head of line",
+            Cause::Neighbour => "neighbour",
+            Cause::Serialisation { .. } => "link rate",
+            Cause::Jitter => "jitter",
+            Cause::PeerWindow { .. } => "sender's window",
+            Cause::Limited { .. } => "sender limited",
+            Cause::Transfer { .. } => "transfer",
+            Cause::Tls => "TLS",
+            Cause::ServerThink => "server think",
+            Cause::Unanswered => "failed attempts",
+            Cause::Own => "own work",
+        }
+    }
+
+    fn words(&self, duration: Duration) -> String {
+        let ms = milliseconds(duration);
+        match self {
+            Cause::RoundTrips { count } => format!("{count} RTT {ms}"),
+            Cause::Queries { count } => format!("{} answered in {ms}", plural(*count, "query", "queries")),
+            Cause::QueryLost { count: 1 } => format!("asked again after {ms}"),
+            Cause::QueryLost { count } => format!("asked again {count} times, +{ms}"),
+            Cause::Neighbour => format!("next hop's address {ms}"),
+            Cause::Lost { repair } => lost(*repair, &ms),
+            Cause::HeadOfLine { holes } => {
+                format!("{} at the peer, data waited +{ms}", plural(*holes, "loss", "losses"))
+            }
+            Cause::PeerRepeats { frames } => {
+                format!("{} at the peer, repaired +{ms}", plural(*frames, "loss", "losses"))
+            }
+            Cause::Serialisation { bytes, rate } => {
+                format!("{} at {} {ms}", amount(*bytes), bit_rate(*rate as f64))
+            }
+            Cause::Jitter => format!("jitter +{ms}"),
+            Cause::PeerWindow { rounds } => {
+                format!("{} for the sender's window {ms}", plural(*rounds, "wait", "waits"))
+            }
+            Cause::Limited { by } => format!("{} {ms}", limit_name(*by)),
+            Cause::Transfer { bytes } if duration.is_zero() => amount(*bytes),
+            Cause::Transfer { bytes } => {
+                let rate = *bytes as f64 * 8.0 / duration.as_secs_f64();
+                format!("{} at {}", amount(*bytes), bit_rate(rate))
+            }
+            Cause::Tls => format!("crypto {ms}"),
+            Cause::ServerThink => "not the network".into(),
+            Cause::Unanswered => format!("no answer for {ms}"),
+            Cause::Own => "fathom itself".into(),
+        }
+    }
+}
+
+fn lost(repair: Repair, ms: &str) -> String {
+    let Repair { syn, timeouts, fast } = repair;
+    if syn == repair.count() {
+        let times = if syn == 1 { String::new() } else { format!(" {syn} times") };
+        return format!("SYN or its answer lost, sent again{times}, +{ms} (RTO)");
+    }
+    let by = match (timeouts + syn, fast) {
+        (1, 0) => "RTO".into(),
+        (timeouts, 0) => format!("{timeouts} RTO"),
+        (0, 1) => "fast retransmit".into(),
+        (0, fast) => format!("{fast} fast retransmits"),
+        (timeouts, fast) => format!("{timeouts} RTO, {fast} fast"),
+    };
+    format!("{}, repaired +{ms} ({by})", plural(repair.count(), "loss", "losses"))
+}
+
+/// The parts in words, and the notes.
+pub(super) fn items(parts: &[Part], notes: &[String]) -> Vec<String> {
+    // Below a twentieth of a millisecond nobody could act on it, unless there is nothing else.
+    let shown = |part: &&Part| part.duration >= Duration::from_micros(50);
+    let mut items: Vec<String> =
+        parts.iter().filter(shown).map(|part| part.cause.words(part.duration)).collect();
+    if items.is_empty() {
+        items.extend(parts.first().map(|part| part.cause.words(part.duration)));
+    }
+    items.extend(notes.iter().cloned());
+    items
+}
+
+fn plural(count: u32, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// Milliseconds with one decimal: `29.6`.
+pub(super) fn milliseconds(duration: Duration) -> String {
+    format!("{:.1}", duration.as_secs_f64() * 1e3)
+}
+
+/// Bytes in thousands: `14.2 kB`.
+pub(super) fn amount(bytes: u64) -> String {
+    scaled(bytes as f64, "B")
+}
+
+fn bit_rate(bits: f64) -> String {
+    scaled(bits, "bit/s")
+}
+
+fn scaled(value: f64, unit: &str) -> String {
+    let (divisor, prefix) = match value {
+        v if v >= 1e9 => (1e9, "G"),
+        v if v >= 1e6 => (1e6, "M"),
+        v if v >= 1e3 => (1e3, "k"),
+        _ => (1.0, ""),
+    };
+    let value = value / divisor;
+    let text =
+        if value >= 100.0 || prefix.is_empty() { format!("{value:.0}") } else { format!("{value:.1}") };
+    let text = text.strip_suffix(".0").map_or(text.as_str(), |whole| whole);
+    format!("{text} {prefix}{unit}")
+}

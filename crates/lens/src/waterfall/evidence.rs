@@ -1,0 +1,231 @@
+//! What the engine and the frames tell about each conversation, put in order.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use fathom_record::{Direction, Engine, FlowId, FrameRecord, Kind, Limit, LinkFate, Record, SendReason};
+use fathom_wire::Instant;
+
+use super::Hints;
+use crate::packet::{Datagram, Segment};
+
+const DNS: u16 = 53;
+/// Bytes of a DNS header, before the question.
+const DNS_HEADER: usize = 12;
+
+/// A stretch of time with something in it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct Interval {
+    pub(super) start: Instant,
+    pub(super) end: Instant,
+}
+
+/// Everything that explains time.
+#[derive(Default, Debug)]
+pub(super) struct Evidence {
+    flows: HashMap<FlowId, Flow>,
+    by_address: HashMap<(SocketAddr, SocketAddr), FlowId>,
+    pub(super) queries: Vec<Query>,
+    /// Packets waited for a neighbour's link address.
+    pub(super) neighbours: Vec<Interval>,
+    neighbour_asked: Option<Instant>,
+    /// Frames to us that a link lost.
+    pub(super) lost_to_us: Vec<Instant>,
+}
+
+/// One TCP connection.
+#[derive(Default, Debug)]
+pub(super) struct Flow {
+    /// The sequence number of our SYN.
+    syn: Option<u32>,
+    /// The first sending of each segment, by its sequence number.
+    first_sent: BTreeMap<u32, Instant>,
+    /// From the first sending to a repetition, and why it was repeated.
+    pub(super) repeats: Vec<(Interval, Repeat)>,
+    /// When segments with data were sent.
+    pub(super) data_sent: Vec<Instant>,
+    /// The shortest round trip.
+    pub(super) rtt: Option<Duration>,
+    /// Holes in what was received; one that was never filled has no end.
+    pub(super) holes: Vec<(Instant, Option<Instant>)>,
+    /// What held the sender back, from when on.
+    pub(super) limits: Vec<(Instant, Limit)>,
+    /// Frames received: when, bytes of the frame, bytes of data.
+    pub(super) received: Vec<(Instant, u64, u64)>,
+    /// Frames sent: when, bytes of the frame.
+    pub(super) transmitted: Vec<(Instant, u64)>,
+}
+
+/// Why a segment was sent again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Repeat {
+    Syn,
+    Timeout,
+    Fast,
+}
+
+/// One DNS question over UDP.
+#[derive(Debug)]
+pub(super) struct Query {
+    /// Name, type and class as on the wire, in lower case.
+    question: Vec<u8>,
+    /// Each time it was asked.
+    pub(super) asked: Vec<Instant>,
+    /// When it was answered first.
+    pub(super) answered: Option<Instant>,
+}
+
+impl Query {
+    /// `A`, `AAAA`; the number of another type.
+    pub(super) fn kind(&self) -> String {
+        // The type stands before the class, which is two bytes.
+        match self.question.len().checked_sub(4).and_then(|at| self.question[at..].first_chunk()) {
+            Some([0, 1]) => "A".into(),
+            Some([0, 28]) => "AAAA".into(),
+            Some([0, 65]) => "HTTPS".into(),
+            Some(kind) => u16::from_be_bytes(*kind).to_string(),
+            None => "?".into(),
+        }
+    }
+}
+
+impl Evidence {
+    pub(super) fn read(records: &[Record], hints: &Hints) -> Evidence {
+        let mut evidence = Evidence::default();
+        for record in records {
+            match &record.kind {
+                Kind::Engine(engine) => evidence.engine(record.at, engine),
+                Kind::Frame(frame) => evidence.frame(record.at, frame, hints),
+                Kind::SpanStart(_) | Kind::SpanNote(..) | Kind::SpanEnd(_) | Kind::TlsSecret(_) => {}
+            }
+        }
+        evidence
+    }
+
+    pub(super) fn flow(&self, id: FlowId) -> Option<&Flow> {
+        self.flows.get(&id)
+    }
+
+    /// The shortest round trip of any connection.
+    pub(super) fn shortest_rtt(&self) -> Option<Duration> {
+        self.flows.values().filter_map(|flow| flow.rtt).min()
+    }
+
+    fn engine(&mut self, at: Instant, engine: &Engine) {
+        match engine {
+            Engine::TcpOpened { flow, local, remote, .. } => {
+                self.by_address.insert((*local, *remote), *flow);
+                self.flows.entry(*flow).or_default();
+            }
+            Engine::TcpSegment { flow, why, seq, len, .. } => {
+                self.flows.entry(*flow).or_default().segment(at, *why, *seq, *len);
+            }
+            Engine::Rtt { flow, sample, .. } => {
+                let rtt = &mut self.flows.entry(*flow).or_default().rtt;
+                *rtt = Some(rtt.map_or(*sample, |rtt| rtt.min(*sample)));
+            }
+            Engine::HoleOpened { flow, .. } => {
+                self.flows.entry(*flow).or_default().holes.push((at, None));
+            }
+            Engine::HoleFilled { flow, .. } => {
+                let holes = &mut self.flows.entry(*flow).or_default().holes;
+                for (_, filled) in holes.iter_mut().rev().take_while(|(_, filled)| filled.is_none()) {
+                    *filled = Some(at);
+                }
+            }
+            Engine::Limited { flow, by } => self.flows.entry(*flow).or_default().limits.push((at, *by)),
+            Engine::Packet { why: SendReason::NeighbourRequest } => {
+                self.neighbour_asked.get_or_insert(at);
+            }
+            // The frame of a loss on the way out is one that we have; its cost shows as a repetition.
+            Engine::Link { fate: LinkFate::Lost | LinkFate::QueueFull, frame: None, .. } => {
+                self.lost_to_us.push(at);
+            }
+            Engine::Packet { .. }
+            | Engine::TcpState { .. }
+            | Engine::Cwnd { .. }
+            | Engine::Timeout { .. }
+            | Engine::LossDetected { .. }
+            | Engine::LossRepaired { .. }
+            | Engine::Dropped { .. }
+            | Engine::Link { .. } => {}
+        }
+    }
+
+    fn frame(&mut self, at: Instant, frame: &FrameRecord, hints: &Hints) {
+        let link_type = hints.links.get(usize::from(frame.interface.0)).copied().unwrap_or_default();
+        let transmitted = frame.direction == Direction::Transmitted;
+        let len = frame.bytes.len() as u64;
+        if let Some(segment) = Segment::of(&frame.bytes, link_type) {
+            self.resolved(at, transmitted);
+            let ends = if transmitted {
+                (segment.source, segment.destination)
+            } else {
+                (segment.destination, segment.source)
+            };
+            let Some(flow) = self.by_address.get(&ends).and_then(|id| self.flows.get_mut(id)) else { return };
+            if transmitted {
+                flow.transmitted.push((at, len));
+            } else {
+                flow.received.push((at, len, u64::from(segment.len)));
+            }
+        } else if let Some(datagram) = Datagram::of(&frame.bytes, link_type) {
+            self.resolved(at, transmitted);
+            let port = if transmitted { datagram.destination.port() } else { datagram.source.port() };
+            if port == DNS
+                && let Some(question) = datagram.data.get(DNS_HEADER..)
+            {
+                self.dns(at, transmitted, question);
+            }
+        }
+    }
+
+    /// A packet left: its next hop is known.
+    fn resolved(&mut self, at: Instant, transmitted: bool) {
+        if transmitted && let Some(start) = self.neighbour_asked.take() {
+            self.neighbours.push(Interval { start, end: at });
+        }
+    }
+
+    fn dns(&mut self, at: Instant, transmitted: bool, question: &[u8]) {
+        // An answer begins with the question, and a query may end with options.
+        let name = question.iter().position(|byte| *byte == 0).unwrap_or(question.len());
+        let question = question[..question.len().min(name + 5)].to_ascii_lowercase();
+        let known = self.queries.iter_mut().rev().find(|query| query.question == question);
+        match (known, transmitted) {
+            (Some(query), true) if query.answered.is_none() => query.asked.push(at),
+            (_, true) => self.queries.push(Query { question, asked: vec![at], answered: None }),
+            (Some(query), false) => {
+                query.answered.get_or_insert(at);
+            }
+            (None, false) => {}
+        }
+    }
+}
+
+impl Flow {
+    fn segment(&mut self, at: Instant, why: SendReason, seq: u32, len: u32) {
+        let syn = matches!(why, SendReason::Syn | SendReason::SynAck);
+        let repeat = match why {
+            SendReason::RetransmissionTimeout { .. } if self.syn == Some(seq) => Some(Repeat::Syn),
+            SendReason::Syn | SendReason::SynAck if self.syn == Some(seq) => Some(Repeat::Syn),
+            SendReason::RetransmissionTimeout { .. } => Some(Repeat::Timeout),
+            SendReason::FastRetransmit => Some(Repeat::Fast),
+            _ => None,
+        };
+        if syn {
+            self.syn = Some(seq);
+        }
+        if let Some(repeat) = repeat {
+            // The bytes may lie inside of a super-segment: the nearest beginning before them.
+            let first = self.first_sent.range(..=seq).next_back().map_or(at, |(_, first)| *first);
+            self.repeats.push((Interval { start: first, end: at }, repeat));
+        } else if syn || len > 0 || why == SendReason::Fin {
+            self.first_sent.entry(seq).or_insert(at);
+        }
+        if len > 0 {
+            self.data_sent.push(at);
+        }
+    }
+}

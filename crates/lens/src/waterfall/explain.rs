@@ -1,0 +1,314 @@
+//! Divides the time of a phase among its causes.
+
+use std::time::Duration;
+
+use fathom_record::Limit;
+use fathom_wire::Instant;
+
+use super::Hints;
+use super::cause::{Cause, Part, Repair};
+use super::evidence::{Evidence, Flow, Interval, Repeat};
+
+/// What a phase is, as far as its explanation depends on it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Work {
+    /// With so many questions, by its own account.
+    Resolve(u32),
+    Connect,
+    /// With so many round trips by its protocol.
+    Handshake(u32),
+    Request,
+    Response,
+    /// An attempt that was given up.
+    Unanswered,
+    Other,
+}
+
+/// A phase to be explained: its window, and the connection it used.
+pub(super) struct Question<'a> {
+    pub(super) work: Work,
+    pub(super) window: Interval,
+    pub(super) flow: Option<&'a Flow>,
+}
+
+/// The answer: parts that sum to the window, and when losses showed.
+#[derive(Default)]
+pub(super) struct Answer {
+    pub(super) parts: Vec<Part>,
+    pub(super) losses: Vec<Instant>,
+}
+
+impl Answer {
+    fn add(&mut self, cause: Cause, duration: Duration) {
+        if !duration.is_zero() {
+            self.parts.push(Part { cause, duration });
+        }
+    }
+
+    /// Whether losses of the peer have shown as holes.
+    fn has_holes(&self) -> bool {
+        self.parts.iter().any(|part| matches!(part.cause, Cause::HeadOfLine { .. }))
+    }
+}
+
+/// Finds the causes of a window in two steps: first what stopped everything for a stretch of time
+/// (losses, above all), each instant counted once; then what of the rest is round trips, and what is left.
+pub(super) fn explain(question: &Question<'_>, evidence: &Evidence, hints: &Hints) -> Answer {
+    let mut answer = Answer::default();
+    let mut free = vec![question.window];
+    let window = question.window;
+    if let Some(flow) = question.flow {
+        repeats(&mut answer, &mut free, window, flow);
+    }
+    if matches!(question.work, Work::Resolve(_)) {
+        lost_queries(&mut answer, &mut free, window, evidence);
+    }
+    let waited = take(&mut free, evidence.neighbours.iter().copied());
+    answer.add(Cause::Neighbour, waited);
+    if let Some(flow) = question.flow {
+        holes(&mut answer, &mut free, window, flow);
+        if question.work == Work::Request {
+            limits(&mut answer, &mut free, window, flow);
+        }
+    }
+    let rest = free.iter().map(|it| it.end - it.start).sum();
+    match question.work {
+        Work::Resolve(count) => resolve(&mut answer, rest, count, window, evidence),
+        Work::Connect => answer.add(Cause::RoundTrips { count: 1 }, rest),
+        Work::Handshake(count) => exchange(&mut answer, rest, count, Cause::Tls, question, evidence, hints),
+        Work::Request => exchange(&mut answer, rest, 1, Cause::ServerThink, question, evidence, hints),
+        Work::Response => response(&mut answer, rest, &free, question, evidence, hints),
+        Work::Unanswered => answer.add(Cause::Unanswered, rest),
+        Work::Other => answer.add(Cause::Own, rest),
+    }
+    debug_assert_eq!(
+        answer.parts.iter().map(|part| part.duration).sum::<Duration>(),
+        window.end - window.start,
+        "the parts sum to the whole"
+    );
+    answer
+}
+
+/// Our own segments that had to be sent again.
+fn repeats(answer: &mut Answer, free: &mut Vec<Interval>, window: Interval, flow: &Flow) {
+    let inside: Vec<&(Interval, Repeat)> =
+        flow.repeats.iter().filter(|(it, _)| it.end > window.start && it.end <= window.end).collect();
+    let mut repair = Repair::default();
+    for (interval, repeat) in &inside {
+        match repeat {
+            Repeat::Syn => repair.syn += 1,
+            Repeat::Timeout => repair.timeouts += 1,
+            Repeat::Fast => repair.fast += 1,
+        }
+        answer.losses.push(interval.end);
+    }
+    let waited = take(free, inside.iter().map(|(interval, _)| *interval));
+    answer.add(Cause::Lost { repair }, waited);
+}
+
+/// Questions to a resolver that had to be asked again.
+fn lost_queries(answer: &mut Answer, free: &mut Vec<Interval>, window: Interval, evidence: &Evidence) {
+    let repeated: Vec<Interval> = evidence
+        .queries
+        .iter()
+        .filter_map(|query| Some(Interval { start: *query.asked.first()?, end: *query.asked.last()? }))
+        .filter(|asked| asked.start < asked.end && asked.start >= window.start && asked.end <= window.end)
+        .collect();
+    answer.losses.extend(repeated.iter().map(|asked| asked.end));
+    let count = repeated.len() as u32;
+    let waited = take(free, repeated.into_iter());
+    answer.add(Cause::QueryLost { count }, waited);
+}
+
+/// Data of the peer that arrived and had to wait for what was lost before it.
+fn holes(answer: &mut Answer, free: &mut Vec<Interval>, window: Interval, flow: &Flow) {
+    let inside: Vec<Interval> = flow
+        .holes
+        .iter()
+        .map(|(opened, filled)| Interval { start: *opened, end: filled.unwrap_or(window.end) })
+        .filter(|hole| hole.start < window.end && hole.end > window.start)
+        .collect();
+    answer.losses.extend(inside.iter().map(|hole| hole.start.max(window.start)));
+    let holes = inside.len() as u32;
+    let waited = take(free, inside.into_iter());
+    answer.add(Cause::HeadOfLine { holes }, waited);
+}
+
+/// What held our sender back, as long as it had something to send.
+fn limits(answer: &mut Answer, free: &mut Vec<Interval>, window: Interval, flow: &Flow) {
+    for by in [Limit::ReceiveWindow, Limit::CongestionWindow, Limit::Nagle, Limit::Pacing] {
+        let ends = flow.limits.iter().skip(1).map(|(at, _)| *at).chain([window.end]);
+        let limited = flow
+            .limits
+            .iter()
+            .zip(ends)
+            .filter(|((_, limit), _)| *limit == by)
+            .map(|((start, _), end)| Interval { start: *start, end });
+        let waited = take(free, limited.collect::<Vec<_>>().into_iter());
+        answer.add(Cause::Limited { by }, waited);
+    }
+}
+
+fn resolve(answer: &mut Answer, rest: Duration, count: u32, window: Interval, evidence: &Evidence) {
+    let inside = |at: &Instant| *at >= window.start && *at <= window.end;
+    let asked = evidence.queries.iter().filter(|query| query.asked.first().is_some_and(inside));
+    let count = count.max(asked.count() as u32);
+    // A resolver that answers within a round trip of the connections did nothing else but answer.
+    let round_trip = evidence.shortest_rtt().is_some_and(|rtt| rest <= rtt + rtt / 10);
+    let cause = match count {
+        0 => Cause::Own,
+        _ if round_trip => Cause::RoundTrips { count: 1 },
+        count => Cause::Queries { count },
+    };
+    answer.add(cause, rest);
+}
+
+/// Round trips in which the peer has to do something too: `remainder` names it.
+fn exchange(
+    answer: &mut Answer,
+    mut rest: Duration,
+    count: u32,
+    remainder: Cause,
+    question: &Question<'_>,
+    evidence: &Evidence,
+    hints: &Hints,
+) {
+    let Some(rtt) = question.flow.and_then(|flow| flow.rtt) else {
+        // Nothing was measured: the round trips are all that is known.
+        return answer.add(Cause::RoundTrips { count }, rest);
+    };
+    let travel = (rtt * count).min(rest);
+    answer.add(Cause::RoundTrips { count }, travel);
+    rest -= travel;
+    rest -= serialisation(answer, rest, question, hints);
+    let frames = lost_to_us(question.window, evidence);
+    if frames > 0 && !answer.has_holes() {
+        answer.losses.extend(question.window_losses(evidence));
+        return answer.add(Cause::PeerRepeats { frames }, rest);
+    }
+    let jitter = rest.min(hints.jitter);
+    answer.add(Cause::Jitter, jitter);
+    answer.add(remainder, rest - jitter);
+}
+
+/// Data arriving: at the rate of the link, and waiting for the peer's window in between.
+fn response(
+    answer: &mut Answer,
+    mut rest: Duration,
+    free: &[Interval],
+    question: &Question<'_>,
+    evidence: &Evidence,
+    hints: &Hints,
+) {
+    rest -= serialisation(answer, rest, question, hints);
+    let bytes = question.received().map(|(_, _, data)| data).sum();
+    if let Some(flow) = question.flow {
+        let frames = lost_to_us(question.window, evidence);
+        let (rounds, waited) = silences(flow, free);
+        let waited = waited.min(rest);
+        if frames > 0 && !answer.has_holes() {
+            answer.losses.extend(question.window_losses(evidence));
+            answer.add(Cause::PeerRepeats { frames }, waited);
+        } else {
+            answer.add(Cause::PeerWindow { rounds }, waited);
+        }
+        rest -= waited;
+    }
+    answer.add(Cause::Transfer { bytes }, rest);
+}
+
+/// Time that the frames of the window took on the link, if its rate is known; at most `rest`.
+fn serialisation(answer: &mut Answer, rest: Duration, question: &Question<'_>, hints: &Hints) -> Duration {
+    let down: u64 = question.received().map(|(_, frame, _)| frame).sum();
+    let up: u64 = question.transmitted().map(|(_, frame)| frame).sum();
+    let time = |bytes: u64, rate: u64| Duration::from_secs_f64(bytes as f64 * 8.0 / rate.max(1) as f64);
+    let mut left = rest;
+    for (bytes, rate) in [(up, hints.rate_up), (down, hints.rate_down)] {
+        let Some(rate) = rate else { continue };
+        let taken = time(bytes, rate).min(left);
+        answer.add(Cause::Serialisation { bytes, rate }, taken);
+        left -= taken;
+    }
+    rest - left
+}
+
+fn lost_to_us(window: Interval, evidence: &Evidence) -> u32 {
+    evidence.lost_to_us.iter().filter(|at| **at >= window.start && **at <= window.end).count() as u32
+}
+
+/// Times of at least half a round trip in which nothing arrived, in what is free.
+fn silences(flow: &Flow, free: &[Interval]) -> (u32, Duration) {
+    let Some(rtt) = flow.rtt.filter(|rtt| !rtt.is_zero()) else { return (0, Duration::ZERO) };
+    let mut rounds = 0;
+    let mut sum = Duration::ZERO;
+    for free in free {
+        let arrivals =
+            flow.received.iter().map(|(at, ..)| *at).filter(|at| *at > free.start && *at < free.end);
+        let mut before = free.start;
+        for at in arrivals.chain([free.end]) {
+            if at - before >= rtt / 2 {
+                rounds += 1;
+                sum += at - before;
+            }
+            before = at;
+        }
+    }
+    (rounds, sum)
+}
+
+impl Question<'_> {
+    fn received(&self) -> impl Iterator<Item = (Instant, u64, u64)> {
+        let window = self.window;
+        self.flow
+            .into_iter()
+            .flat_map(|flow| flow.received.iter().copied())
+            .filter(move |(at, ..)| *at > window.start && *at <= window.end)
+    }
+
+    fn transmitted(&self) -> impl Iterator<Item = (Instant, u64)> {
+        let window = self.window;
+        self.flow
+            .into_iter()
+            .flat_map(|flow| flow.transmitted.iter().copied())
+            .filter(move |(at, _)| *at >= window.start && *at < window.end)
+    }
+
+    fn window_losses(&self, evidence: &Evidence) -> impl Iterator<Item = Instant> {
+        let window = self.window;
+        evidence.lost_to_us.iter().copied().filter(move |at| *at >= window.start && *at <= window.end)
+    }
+}
+
+/// Takes from the `free` intervals, which are in order and apart, what lies in `intervals`, and gives its
+/// length.
+fn take(free: &mut Vec<Interval>, intervals: impl Iterator<Item = Interval>) -> Duration {
+    let mut wanted: Vec<Interval> = intervals.filter(|it| it.start < it.end).collect();
+    wanted.sort();
+    let mut taken = Duration::ZERO;
+    let mut left = Vec::with_capacity(free.len());
+    let mut wanted = wanted.into_iter().peekable();
+    // The furthest end of the wanted intervals that begin at or before the cursor.
+    let mut reached = Instant::ZERO;
+    for interval in free.drain(..) {
+        let mut at = interval.start;
+        while at < interval.end {
+            while let Some(next) = wanted.next_if(|next| next.start <= at) {
+                reached = reached.max(next.end);
+            }
+            if reached > at {
+                let end = reached.min(interval.end);
+                taken += end - at;
+                at = end;
+            } else {
+                let end = wanted.peek().map_or(interval.end, |next| next.start.min(interval.end));
+                left.push(Interval { start: at, end });
+                at = end;
+            }
+        }
+    }
+    *free = left;
+    taken
+}
+
+#[cfg(test)]
+mod tests;
