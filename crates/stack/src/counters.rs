@@ -23,6 +23,8 @@ pub struct Counters {
     pub icmp_errors_sent: u64,
     /// ICMP errors received that concerned a socket of ours.
     pub icmp_errors_received: u64,
+    /// Times that another node was seen to use an IPv4 address of ours (RFC 5227 2.4).
+    pub address_conflicts: u64,
     /// UDP datagrams given to sockets.
     pub udp_received: u64,
     /// UDP datagrams sent by sockets.
@@ -42,6 +44,7 @@ impl Default for Counters {
             fragments_sent: 0,
             icmp_errors_sent: 0,
             icmp_errors_received: 0,
+            address_conflicts: 0,
             udp_received: 0,
             udp_sent: 0,
             drops: [0; DropReason::ALL.len()],

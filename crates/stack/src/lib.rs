@@ -1,6 +1,6 @@
 //! The engine: link, internet and transport layers as one state machine without I/O.
 //!
-//! The engine takes frames, time and randomness as arguments and gives frames, deadlines and readiness back;
+//! [`Stack`] takes frames, time and randomness as arguments and gives frames, deadlines and readiness back;
 //! it knows no clock, no thread and no socket of the operating system. The same inputs give the same
 //! outputs, bit for bit.
 //!
@@ -9,7 +9,7 @@
 //! `internet::transmit` and `link::transmit`. Each layer returns what it decided; none calls upward.
 #![no_std]
 #![forbid(unsafe_code)]
-#![allow(dead_code, reason = "the layers that stand on these modules come after them")]
+#![allow(dead_code, reason = "TCP, which uses the rest, comes next")]
 
 extern crate alloc;
 #[cfg(test)]
@@ -21,16 +21,23 @@ mod context;
 mod counters;
 mod event;
 mod interface;
+mod internet;
+mod link;
 mod marks;
 mod memory;
+mod outgoing;
 mod packet;
 mod random;
 mod send_queue;
 mod slab;
 mod socket;
+mod stack;
 mod table;
+#[cfg(test)]
+mod tests;
 mod timer;
 mod transmit;
+mod transport;
 mod wheel;
 
 pub use batch::{Batch, Frame, ReceivedChecksum};
@@ -38,7 +45,13 @@ pub use config::{Config, DatagramConfig, InternetConfig, LinkConfig};
 pub use counters::Counters;
 pub use event::{Event, Readiness};
 pub use interface::{Interface, InterfaceId, Medium, Offload};
+pub use internet::address::AddressError;
+pub use internet::cidr::{IpCidr, ParseCidrError};
+pub use internet::route::{Route, RouteError};
 pub use packet::IcmpErrorKind;
 pub use random::Seed;
 pub use socket::{IcmpId, ListenerId, SocketId, TcpId, UdpId};
+pub use stack::{Family, Icmp, ReceivedDatagram, Stack, Udp};
 pub use transmit::{MAX_HEADERS, Transmit, TransmitChecksum};
+pub use transport::icmp::{IcmpError, IcmpEvent, IcmpEventKind};
+pub use transport::udp::{BindError, UdpError};

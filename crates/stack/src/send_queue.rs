@@ -82,8 +82,9 @@ impl SendQueues {
         }
     }
 
-    /// Whether a socket waits to be pulled.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.fresh.is_empty() && self.interfaces.iter().all(VecDeque::is_empty)
+    /// The sockets filed under `interface` are to be routed anew: it cannot send.
+    pub(crate) fn refile(&mut self, interface: InterfaceId) {
+        let sockets = core::mem::take(&mut self.interfaces[interface.index()]);
+        self.fresh.extend(sockets);
     }
 }

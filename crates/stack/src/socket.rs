@@ -3,30 +3,40 @@
 use crate::slab::Key;
 
 macro_rules! socket_id {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident, $kind:ident) => {
         $(#[$doc])*
         ///
         /// Generational: once the socket is gone the handle is stale, and never names another socket.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
         pub struct $name(pub(crate) Key);
+
+        impl From<$name> for SocketId {
+            fn from(id: $name) -> SocketId {
+                SocketId::$kind(id)
+            }
+        }
     };
 }
 
 socket_id!(
     /// Handle of a TCP connection.
-    TcpId
+    TcpId,
+    Tcp
 );
 socket_id!(
     /// Handle of a TCP listener.
-    ListenerId
+    ListenerId,
+    Listener
 );
 socket_id!(
     /// Handle of a UDP socket.
-    UdpId
+    UdpId,
+    Udp
 );
 socket_id!(
     /// Handle of an ICMP echo socket.
-    IcmpId
+    IcmpId,
+    Icmp
 );
 
 /// Handle of a socket of any kind.

@@ -1,0 +1,283 @@
+//! From what a transport hands down to a packet with an IP header, on the link towards its next hop.
+
+use core::hash::Hasher;
+use core::net::{IpAddr, Ipv6Addr};
+
+use arrayvec::ArrayVec;
+use fathom_record::DropReason;
+use fathom_wire::{Checksum, EtherType, IpHeader, IpProtocol, Ipv4Header, Ipv4Options, Ipv6Header};
+
+use crate::context::Context;
+use crate::interface::{InterfaceId, Medium};
+use crate::internet::scope::needs_interface;
+use crate::internet::{Internet, path_mtu};
+use crate::link;
+use crate::outgoing::{Cut, Fragments, Outgoing, Segments, Slices, emit, slices_len};
+use crate::packet::{Departing, MAX_TRANSPORT_HEADER, Path};
+use crate::random::{Random, write_address};
+use crate::transmit::{MAX_HEADERS, TransmitChecksum};
+
+/// The largest IP packet: its length field has 16 bits (RFC 791 3.1; in IPv6 it does not count the header,
+/// but a checksum's pseudo-header and devices are happier with the same limit).
+const MAX_PACKET: usize = 65535;
+/// The largest super-segment that we make.
+const MAX_SUPER_SEGMENT: usize = 65535;
+/// Most segments in it.
+const MAX_SEGMENTS: usize = 64;
+
+/// The first hop of a packet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Hop {
+    /// The interface to leave by.
+    pub(crate) interface: InterfaceId,
+    /// The node to hand the packet to.
+    pub(crate) next_hop: IpAddr,
+}
+
+/// Finds the first hop towards `destination`. A destination that means something only on one link leaves by
+/// `via`, or else by the interface that has `source`.
+pub(crate) fn route(
+    internet: &Internet,
+    source: Option<IpAddr>,
+    destination: IpAddr,
+    via: Option<InterfaceId>,
+) -> Option<Hop> {
+    if needs_interface(destination) {
+        let owner = || source.and_then(|source| internet.addresses.owner(source));
+        let interface = via.or_else(owner).filter(|interface| internet.is_up(*interface))?;
+        return Some(Hop { interface, next_hop: destination });
+    }
+    let usable = |interface| internet.is_up(interface) && via.is_none_or(|via| via == interface);
+    let route = internet.routes.lookup(destination, usable)?;
+    let next_hop = match route.gateway {
+        Some(gateway) if !destination.is_multicast() => gateway,
+        _ => destination,
+    };
+    Some(Hop { interface: route.interface, next_hop })
+}
+
+/// What a sender must know of the way over `hop` to `destination`.
+pub(crate) fn path(cx: &Context<'_>, internet: &Internet, hop: &Hop, destination: IpAddr) -> Path {
+    let mtu = internet.path_mtus.get(cx.now, destination, internet.interface(hop.interface).mtu);
+    Path { mtu, max_bytes: MAX_SUPER_SEGMENT.max(mtu), max_segments: MAX_SEGMENTS }
+}
+
+/// Puts IP and link header before a transport's packet.
+pub(crate) fn transmit(
+    cx: &mut Context<'_>,
+    internet: &mut Internet,
+    hop: &Hop,
+    departing: Departing,
+) -> Result<Outgoing, DropReason> {
+    let interface = internet.interface(hop.interface);
+    let (medium, offload) = (interface.medium, interface.offload);
+    let mtu = internet.path_mtus.get(cx.now, departing.destination, interface.mtu);
+    let data_len = departing.payload_len();
+    let ip_len = if departing.source.is_ipv4() { Ipv4Header::LEN } else { Ipv6Header::LEN };
+    let packet_len = ip_len + departing.header.len() + data_len;
+    if packet_len > MAX_PACKET {
+        return Err(DropReason::PacketTooBig);
+    }
+    let segment_size = departing.segment_size.filter(|size| data_len > usize::from(size.get()));
+    if segment_size.is_none() && packet_len > mtu {
+        return fragment(cx, internet, hop, departing, mtu);
+    }
+    let header = ip_header(cx.random, internet, &departing, departing.header.len() + data_len);
+    let Departing {
+        source,
+        destination,
+        protocol,
+        header: mut transport,
+        checksum_offset,
+        slices,
+        cause,
+        ..
+    } = departing;
+
+    let link_len = link::transmit::header_len(medium);
+    let start = link_len + ip_len;
+    let checksum_offset = usize::from(checksum_offset);
+    let by_device = offload.transmit_checksum && matches!(protocol, IpProtocol::Tcp | IpProtocol::Udp);
+    let cut = match segment_size {
+        Some(size) if !(by_device && offload.segmentation) => Cut::Segments(Segments {
+            source,
+            destination,
+            ip_start: link_len,
+            tcp_start: start,
+            size,
+            offset: 0,
+            index: 0,
+        }),
+        _ if by_device => {
+            let sum = pseudo_header(source, destination, protocol, transport.len() + data_len).fold();
+            transport[checksum_offset..checksum_offset + 2].copy_from_slice(&sum.to_be_bytes());
+            let checksum = TransmitChecksum::Partial { start: start as u16, offset: checksum_offset as u16 };
+            Cut::Whole { checksum, segment_size }
+        }
+        _ => {
+            fill_checksum(source, destination, protocol, &mut transport, checksum_offset, &slices);
+            Cut::Whole { checksum: TransmitChecksum::Complete, segment_size: None }
+        }
+    };
+    let mut headers = link_and_ip(medium, &header);
+    headers.extend(transport);
+    Ok(Outgoing { headers, link_len: link_len as u8, slices, cut, cause })
+}
+
+/// Sends a packet that has no socket to wait in (a reply, an error) by its route: into the control queue, or
+/// the queue of a neighbour that is being asked for. What cannot leave is counted and recorded.
+pub(crate) fn send(
+    cx: &mut Context<'_>,
+    internet: &mut Internet,
+    departing: Departing,
+    via: Option<InterfaceId>,
+) {
+    let (cause, len) = (departing.cause, departing.header.len() + departing.payload_len());
+    let Some(hop) = route(internet, Some(departing.source), departing.destination, via) else {
+        return cx.dropped(None, DropReason::NoRoute, len, cause);
+    };
+    match transmit(cx, internet, &hop, departing) {
+        Ok(packet) => link::resolution::send(cx, internet, &hop, packet),
+        Err(reason) => cx.dropped(Some(hop.interface), reason, len, cause),
+    }
+}
+
+/// A packet that is larger than its path takes in one piece.
+fn fragment(
+    cx: &mut Context<'_>,
+    internet: &mut Internet,
+    hop: &Hop,
+    mut departing: Departing,
+    mtu: usize,
+) -> Result<Outgoing, DropReason> {
+    // RFC 791 3.2 for DF. In IPv6 the sender may fragment, but a transport that set the flag adapts instead.
+    if departing.dont_fragment {
+        return Err(DropReason::PacketTooBig);
+    }
+    let header = ip_header(cx.random, internet, &departing, departing.header.len() + departing.payload_len());
+    let Departing { source, destination, protocol, checksum_offset, cause, .. } = departing;
+    let transport = &mut departing.header;
+    fill_checksum(source, destination, protocol, transport, usize::from(checksum_offset), &departing.slices);
+    // The transport header becomes data.
+    let mut slices = Slices::new();
+    slices.push(bytes::Bytes::copy_from_slice(transport));
+    if departing.slices.len() < slices.capacity() {
+        slices.extend(departing.slices);
+    } else {
+        slices.push(departing.slices.concat().into());
+    }
+    let identification = internet.identifications.next(source, destination, protocol);
+    let medium = internet.interface(hop.interface).medium;
+    // An IPv6 packet is never cut smaller than 1280 (RFC 8200 5).
+    let mtu = if source.is_ipv6() { mtu.max(path_mtu::IPV6_MIN_MTU) } else { mtu };
+    Ok(Outgoing {
+        headers: link::transmit::begin(medium, ether_type(source)),
+        link_len: link::transmit::header_len(medium) as u8,
+        slices,
+        cut: Cut::Fragments(alloc::boxed::Box::new(Fragments { header, mtu, identification, offset: 0 })),
+        cause,
+    })
+}
+
+/// The EtherType for packets from `source`.
+pub(crate) fn ether_type(source: IpAddr) -> EtherType {
+    if source.is_ipv4() { EtherType::Ipv4 } else { EtherType::Ipv6 }
+}
+
+fn link_and_ip(medium: Medium, header: &IpHeader) -> ArrayVec<u8, MAX_HEADERS> {
+    let mut headers = link::transmit::begin(medium, ether_type(header.source()));
+    emit(&mut headers, header.header_len(), |out| header.emit(out));
+    headers
+}
+
+fn ip_header(
+    random: &Random,
+    internet: &mut Internet,
+    departing: &Departing,
+    payload_len: usize,
+) -> IpHeader {
+    let Departing { protocol, hop_limit, dscp, ecn, dont_fragment, .. } = *departing;
+    let payload_len = payload_len as u16;
+    match (departing.source, departing.destination) {
+        (IpAddr::V4(source), IpAddr::V4(destination)) => {
+            // RFC 6864 4.1: an atomic datagram may carry any identification.
+            let identification = match dont_fragment {
+                true => 0,
+                false => internet.identifications.next(source.into(), destination.into(), protocol) as u16,
+            };
+            IpHeader::V4(Ipv4Header {
+                source,
+                destination,
+                protocol,
+                hop_limit,
+                dscp,
+                ecn,
+                identification,
+                dont_fragment,
+                more_fragments: false,
+                fragment_offset: 0,
+                payload_len,
+                options: Ipv4Options::default(),
+            })
+        }
+        // Both are of one family: a source is chosen for its destination.
+        (source, destination) => IpHeader::V6(Ipv6Header {
+            source: as_v6(source),
+            destination: as_v6(destination),
+            next_header: protocol,
+            hop_limit,
+            dscp,
+            ecn,
+            flow_label: flow_label(random, departing),
+            payload_len,
+        }),
+    }
+}
+
+fn as_v6(address: IpAddr) -> Ipv6Addr {
+    match address {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped(),
+        IpAddr::V6(v6) => v6,
+    }
+}
+
+/// A flow's label: a keyed hash of addresses, protocol and ports, never 0 (RFC 6437 3).
+fn flow_label(random: &Random, departing: &Departing) -> u32 {
+    let hash = random.flow_label.secret(|hasher| {
+        write_address(hasher, departing.source);
+        write_address(hasher, departing.destination);
+        hasher.write_u8(departing.protocol.into());
+        if matches!(departing.protocol, IpProtocol::Tcp | IpProtocol::Udp) {
+            hasher.write(&departing.header[..4]);
+        }
+    });
+    (hash as u32 & 0xf_ffff).max(1)
+}
+
+fn pseudo_header(source: IpAddr, destination: IpAddr, protocol: IpProtocol, len: usize) -> Checksum {
+    let mut sum = Checksum::new();
+    // ICMP for IPv4 covers the message alone (RFC 792); all else covers the pseudo-header too.
+    if protocol != IpProtocol::Icmpv4 {
+        sum.pseudo_header(source, destination, protocol, len as u32);
+    }
+    sum
+}
+
+/// Fills in the transport's checksum.
+fn fill_checksum(
+    source: IpAddr,
+    destination: IpAddr,
+    protocol: IpProtocol,
+    transport: &mut ArrayVec<u8, MAX_TRANSPORT_HEADER>,
+    offset: usize,
+    slices: &Slices,
+) {
+    let mut sum = pseudo_header(source, destination, protocol, transport.len() + slices_len(slices));
+    sum.add(transport);
+    for slice in slices {
+        sum.add(slice);
+    }
+    // RFC 768: a computed zero is sent as all ones. TCP and ICMP know no such exception.
+    let checksum = if protocol == IpProtocol::Udp { sum.finish_udp() } else { sum.finish() };
+    transport[offset..offset + 2].copy_from_slice(&checksum.to_be_bytes());
+}

@@ -1,0 +1,103 @@
+//! From a frame to a packet (RFC 894, RFC 2464).
+
+use bytes::Bytes;
+use fathom_record::DropReason;
+use fathom_wire::{EtherType, EthernetAddress, EthernetHeader};
+
+use crate::interface::Medium;
+
+/// What a frame carries.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Received {
+    /// An IP packet, perhaps with padding behind it.
+    Ip {
+        packet: Bytes,
+        /// The frame was sent to a group or to everybody (RFC 1122 2.4).
+        broadcast: bool,
+    },
+    /// An ARP packet.
+    Arp(Bytes),
+}
+
+/// Takes the link header off a frame.
+pub(crate) fn receive(medium: Medium, frame: &Bytes) -> Result<Received, DropReason> {
+    let Medium::Ethernet { address } = medium else {
+        return Ok(Received::Ip { packet: frame.clone(), broadcast: false });
+    };
+    let header = EthernetHeader::parse(frame).map_err(|_| DropReason::LinkMalformed)?;
+    // IEEE 802.3 3.2.3: a group is never a source. Ours comes back from a loop in the network.
+    if header.source.is_multicast() || header.source == address {
+        return Err(DropReason::LinkMalformed);
+    }
+    if !is_for_us(header.destination, address) {
+        return Err(DropReason::LinkNotForUs);
+    }
+    // A tag with VLAN 0 gives a priority only (IEEE 802.1Q 6.9.1); we are on no other VLAN.
+    if header.vlan.is_some_and(|tag| tag.id != 0) {
+        return Err(DropReason::VlanMismatch);
+    }
+    let payload = frame.slice(header.header_len()..);
+    match header.ether_type {
+        EtherType::Ipv4 | EtherType::Ipv6 => {
+            let version = payload.first().map(|byte| byte >> 4);
+            let expected = if header.ether_type == EtherType::Ipv4 { 4 } else { 6 };
+            // RFC 1122 3.2.1.1, RFC 8200 3: another version than announced is dropped.
+            if version != Some(expected) {
+                return Err(DropReason::IpMalformed);
+            }
+            Ok(Received::Ip { packet: payload, broadcast: header.destination.is_multicast() })
+        }
+        EtherType::Arp => Ok(Received::Arp(payload)),
+        EtherType::Vlan | EtherType::Unknown(_) => Err(DropReason::UnknownEtherType),
+    }
+}
+
+/// Our own address, everybody's, and all groups: which group we are in is the internet layer's to know.
+fn is_for_us(destination: EthernetAddress, ours: EthernetAddress) -> bool {
+    destination == ours || destination.is_multicast()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    const OURS: EthernetAddress = EthernetAddress([2, 0, 0, 0, 0, 1]);
+    const V4: &[u8] = &[0x08, 0x00, 0x45, 9];
+    const THEIRS: EthernetAddress = EthernetAddress([2, 0, 0, 0, 0, 2]);
+
+    fn frame(destination: EthernetAddress, source: EthernetAddress, rest: &[u8]) -> Bytes {
+        let mut bytes = Vec::new();
+        bytes.extend_from_slice(&destination.0);
+        bytes.extend_from_slice(&source.0);
+        bytes.extend_from_slice(rest);
+        bytes.into()
+    }
+
+    #[test]
+    fn frames_are_sorted_by_destination_type_and_tag() {
+        let multicast = EthernetAddress([0x33, 0x33, 0, 0, 0, 1]);
+        let ip = |broadcast| Ok(Received::Ip { packet: Bytes::from_static(&[0x45, 9]), broadcast });
+        type Row = (EthernetAddress, EthernetAddress, &'static [u8], Result<Received, DropReason>);
+        let table: &[Row] = &[
+            (OURS, THEIRS, V4, ip(false)),
+            (EthernetAddress::BROADCAST, THEIRS, V4, ip(true)),
+            (multicast, THEIRS, V4, ip(true)),
+            (THEIRS, THEIRS, V4, Err(DropReason::LinkNotForUs)),
+            (OURS, multicast, V4, Err(DropReason::LinkMalformed)),
+            (OURS, OURS, V4, Err(DropReason::LinkMalformed)),
+            (OURS, THEIRS, &[0x08], Err(DropReason::LinkMalformed)),
+            (OURS, THEIRS, &[0x08, 0x00], Err(DropReason::IpMalformed)),
+            (OURS, THEIRS, &[0x86, 0xdd, 0x45, 9], Err(DropReason::IpMalformed)),
+            (OURS, THEIRS, &[0x08, 0x06, 1], Ok(Received::Arp(Bytes::from_static(&[1])))),
+            (OURS, THEIRS, &[0x88, 0x08, 1], Err(DropReason::UnknownEtherType)),
+            // Priority-tagged, and tagged with VLAN 5.
+            (OURS, THEIRS, &[0x81, 0x00, 0xe0, 0x00, 0x08, 0x00, 0x45, 9], ip(false)),
+            (OURS, THEIRS, &[0x81, 0x00, 0x00, 0x05, 0x08, 0x00, 0x45, 9], Err(DropReason::VlanMismatch)),
+        ];
+        for (destination, source, rest, expected) in table {
+            let frame = frame(*destination, *source, rest);
+            assert_eq!(&receive(Medium::Ethernet { address: OURS }, &frame), expected, "{frame:x?}");
+        }
+    }
+}

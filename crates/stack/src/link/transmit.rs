@@ -1,0 +1,43 @@
+//! From a packet to a frame: the link header, and the next hop's link address.
+
+use core::net::IpAddr;
+
+use arrayvec::ArrayVec;
+use fathom_wire::{EtherType, EthernetAddress, EthernetHeader};
+
+use crate::interface::Medium;
+use crate::outgoing::emit;
+use crate::transmit::MAX_HEADERS;
+
+/// Begins the headers of a frame with the link header. The destination is filled in when it is known.
+pub(crate) fn begin(medium: Medium, ether_type: EtherType) -> ArrayVec<u8, MAX_HEADERS> {
+    let mut headers = ArrayVec::new();
+    if let Medium::Ethernet { address } = medium {
+        let header = EthernetHeader {
+            destination: EthernetAddress::UNSPECIFIED,
+            source: address,
+            vlan: None,
+            ether_type,
+        };
+        emit(&mut headers, EthernetHeader::LEN, |out| header.emit(out));
+    }
+    headers
+}
+
+/// Bytes of the link header.
+pub(crate) fn header_len(medium: Medium) -> usize {
+    match medium {
+        Medium::Ethernet { .. } => EthernetHeader::LEN,
+        Medium::Ip => 0,
+    }
+}
+
+/// The link address of a next hop that needs no asking for: groups and broadcast.
+pub(crate) fn mapped(next_hop: IpAddr, is_broadcast: bool) -> Option<EthernetAddress> {
+    match next_hop {
+        _ if is_broadcast => Some(EthernetAddress::BROADCAST),
+        IpAddr::V4(v4) if v4.is_multicast() => Some(EthernetAddress::multicast_v4(v4)),
+        IpAddr::V6(v6) if v6.is_multicast() => Some(EthernetAddress::multicast_v6(v6)),
+        _ => None,
+    }
+}

@@ -1,0 +1,132 @@
+//! Cuts a TCP super-segment into segments (generic segmentation offload, done by ourselves).
+
+use core::net::IpAddr;
+use core::num::NonZeroU16;
+
+use arrayvec::ArrayVec;
+use bytes::Bytes;
+use fathom_wire::{Checksum, IpHeader, IpProtocol, Ipv4Header, TcpFlags, UdpHeader, checksum};
+
+use super::{Cut, Outgoing, Slices, slices_len, take_front};
+use crate::transmit::{MAX_HEADERS, Transmit};
+
+/// Offsets in the TCP header (RFC 9293 3.1).
+const SEQ: usize = 4;
+const FLAGS: usize = 13;
+const CHECKSUM: usize = 16;
+
+/// Where the cutting of a super-segment stands.
+#[derive(Clone, Debug)]
+pub(crate) struct Segments {
+    pub(crate) source: IpAddr,
+    pub(crate) destination: IpAddr,
+    /// Where the IP and the TCP header begin.
+    pub(crate) ip_start: usize,
+    pub(crate) tcp_start: usize,
+    /// Data bytes of each segment but the last.
+    pub(crate) size: NonZeroU16,
+    /// Data bytes, and segments, cut off so far.
+    pub(crate) offset: u32,
+    pub(crate) index: u16,
+}
+
+impl Segments {
+    /// The next segment: the headers of the super-segment, changed as it takes.
+    pub(super) fn next(
+        &mut self,
+        headers: &ArrayVec<u8, MAX_HEADERS>,
+        rest: &mut Slices,
+    ) -> (ArrayVec<u8, MAX_HEADERS>, Slices) {
+        let slices = take_front(rest, usize::from(self.size.get()));
+        let (first, last) = (self.offset == 0, rest.is_empty());
+        let data_len = slices_len(&slices);
+        let mut headers = headers.clone();
+        self.write_ip(&mut headers, data_len);
+        let tcp = &mut headers[self.tcp_start..];
+
+        let seq = u32::from_be_bytes([tcp[SEQ], tcp[SEQ + 1], tcp[SEQ + 2], tcp[SEQ + 3]]);
+        tcp[SEQ..SEQ + 4].copy_from_slice(&seq.wrapping_add(self.offset).to_be_bytes());
+        // FIN and PSH are about the end of the data, CWR (RFC 3168 6.1.2) about its beginning.
+        if !last {
+            tcp[FLAGS] &= !((TcpFlags::FIN | TcpFlags::PSH).bits() as u8);
+        }
+        if !first {
+            tcp[FLAGS] &= !(TcpFlags::CWR.bits() as u8);
+        }
+        tcp[CHECKSUM..CHECKSUM + 2].fill(0);
+        let checksum = self.checksum(tcp, &slices, data_len);
+        tcp[CHECKSUM..CHECKSUM + 2].copy_from_slice(&checksum.to_be_bytes());
+
+        self.offset += data_len as u32;
+        self.index += 1;
+        (headers, slices)
+    }
+
+    fn write_ip(&self, headers: &mut [u8], data_len: usize) {
+        let behind_ip = (headers.len() - self.tcp_start + data_len) as u16;
+        let ip_len = self.tcp_start - self.ip_start;
+        let ip = &mut headers[self.ip_start..self.tcp_start];
+        if self.source.is_ipv6() {
+            // Extension headers, if any, are part of the payload (RFC 8200 3).
+            let len = behind_ip + (ip_len - 40) as u16;
+            ip[4..6].copy_from_slice(&len.to_be_bytes());
+            return;
+        }
+        ip[2..4].copy_from_slice(&(behind_ip + ip_len as u16).to_be_bytes());
+        let identification = u16::from_be_bytes([ip[4], ip[5]]).wrapping_add(self.index);
+        ip[4..6].copy_from_slice(&identification.to_be_bytes());
+        let field = Ipv4Header::CHECKSUM_OFFSET..Ipv4Header::CHECKSUM_OFFSET + 2;
+        ip[field.clone()].fill(0);
+        let sum = !checksum::sum(ip);
+        ip[field].copy_from_slice(&sum.to_be_bytes());
+    }
+
+    fn checksum(&self, tcp: &[u8], slices: &[Bytes], data_len: usize) -> u16 {
+        let mut sum = Checksum::new();
+        let len = (tcp.len() + data_len) as u32;
+        sum.pseudo_header(self.source, self.destination, IpProtocol::Tcp, len);
+        sum.add(tcp);
+        for slice in slices {
+            sum.add(slice);
+        }
+        sum.finish()
+    }
+}
+
+/// A frame that the device is to complete (and, with a segment size, to cut), as the packet that we would
+/// complete and cut ourselves with the same result.
+pub(super) fn by_device(frame: &Transmit, ip_start: usize, start: usize, offset: usize) -> Outgoing {
+    let mut packet = Outgoing::whole(frame.headers.clone(), ip_start, frame.slices.clone());
+    packet.cause = frame.cause;
+    let header = IpHeader::parse_quoted(&frame.headers[ip_start..]);
+    match (frame.segment_size, header) {
+        (Some(size), Ok(header)) => {
+            let (source, destination) = (header.source(), header.destination());
+            let tcp_start = start;
+            packet.cut = Cut::Segments(Segments {
+                source,
+                destination,
+                ip_start,
+                tcp_start,
+                size,
+                offset: 0,
+                index: 0,
+            });
+        }
+        _ => {
+            // The field holds the sum of the pseudo-header, so the sum over all is that of everything.
+            let mut sum = Checksum::new();
+            sum.add(&frame.headers[start..]);
+            for slice in &frame.slices {
+                sum.add(slice);
+            }
+            let udp = offset == UdpHeader::CHECKSUM_OFFSET;
+            let checksum = if udp { sum.finish_udp() } else { sum.finish() };
+            packet.headers[start + offset..start + offset + 2].copy_from_slice(&checksum.to_be_bytes());
+        }
+    }
+    packet
+}
+
+#[cfg(test)]
+mod tests;

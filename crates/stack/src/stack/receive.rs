@@ -1,0 +1,253 @@
+//! The way up: from frames to sockets.
+
+use core::net::IpAddr;
+
+use fathom_record::{Direction, DropReason, Engine, FrameRecord, Kind, SendReason};
+use fathom_wire::{ArpPacket, Icmpv4Message, Icmpv6Message, Instant, IpProtocol};
+
+use super::{Parts, Stack};
+use crate::batch::{Batch, Frame};
+use crate::interface::{InterfaceId, Medium};
+use crate::internet::address::AddressState;
+use crate::internet::error::{Invoking, Problem, Refusal, icmp_error};
+use crate::internet::forward::forward;
+use crate::internet::icmp::{self, Meaning};
+use crate::internet::ndp::{self, Target};
+use crate::internet::receive::{Packet, Received};
+use crate::internet::{icmpv4, icmpv6, source};
+use crate::link;
+use crate::link::resolution;
+use crate::packet::{Arrived, Disposition, IcmpErrorKind};
+
+impl Stack {
+    /// Frames arrived on an interface. All of them are handled before anything that answers them leaves.
+    /// Drains the batch.
+    pub fn handle_frames(&mut self, now: Instant, on: InterfaceId, frames: &mut Batch) {
+        if on.index() >= self.internet.interfaces.len() {
+            frames.0.clear();
+            return;
+        }
+        let mut parts = self.parts(now);
+        for frame in frames.0.drain(..) {
+            parts.handle_frame(on, frame);
+        }
+    }
+}
+
+impl Parts<'_> {
+    fn handle_frame(&mut self, on: InterfaceId, frame: Frame) {
+        let cx = &mut self.cx;
+        cx.counters.frames_received += 1;
+        cx.counters.bytes_received += frame.bytes.len() as u64;
+        // The tap point.
+        let cause = cx.recorder.record(cx.now, frame.cause, || {
+            Kind::Frame(FrameRecord {
+                interface: on.record_index(),
+                direction: Direction::Received,
+                bytes: frame.bytes.clone(),
+            })
+        });
+        let cause = cause.or(frame.cause);
+        let interface = self.internet.interface(on);
+        if !interface.up {
+            return cx.dropped(Some(on), DropReason::InterfaceDown, frame.bytes.len(), cause);
+        }
+        match link::receive::receive(interface.medium, &frame.bytes) {
+            Ok(link::receive::Received::Ip { packet, broadcast }) => self.handle_packet(Packet {
+                interface: on,
+                bytes: packet,
+                broadcast,
+                segment_size: frame.segment_size,
+                checksum: frame.checksum,
+                cause,
+            }),
+            Ok(link::receive::Received::Arp(bytes)) => match ArpPacket::parse(&bytes) {
+                Ok(packet) => resolution::receive_arp(&mut self.cx, self.internet, on, &packet, cause),
+                Err(_) => cx.dropped(Some(on), DropReason::ArpMalformed, frame.bytes.len(), cause),
+            },
+            Err(reason) => cx.dropped(Some(on), reason, frame.bytes.len(), cause),
+        }
+    }
+
+    fn handle_packet(&mut self, packet: Packet) {
+        let (on, cause, broadcast) = (packet.interface, packet.cause, packet.broadcast);
+        // What an error would quote. Cloning shares the memory.
+        let whole = packet.bytes.clone();
+        let invoking = Invoking { packet: &whole, interface: on, broadcast, cause };
+        match crate::internet::receive::receive(&mut self.cx, self.internet, packet) {
+            Received::Deliver(arrived) => self.deliver(arrived),
+            Received::Kept => {}
+            Received::Refused(refusal) => self.refuse(&invoking, refusal),
+            Received::Forward(packet, header) => match forward(&mut self.cx, self.internet, packet, header) {
+                Ok((hop, outgoing)) => resolution::send(&mut self.cx, self.internet, &hop, outgoing),
+                Err(refusal) => self.refuse(&invoking, refusal),
+            },
+        }
+    }
+
+    /// A packet for this host.
+    fn deliver(&mut self, arrived: Arrived) {
+        let (on, len, cause) = (arrived.interface, arrived.payload.len(), arrived.cause);
+        let broadcast = arrived.broadcast;
+        let disposition = match (arrived.protocol, arrived.destination) {
+            (IpProtocol::Icmpv4, IpAddr::V4(_)) | (IpProtocol::Icmpv6, IpAddr::V6(_)) => {
+                self.receive_icmp(arrived)
+            }
+            _ => self.transports.receive(&mut self.cx, arrived),
+        };
+        match disposition {
+            Disposition::Accepted => {}
+            Disposition::Reply(departing) => self.send(departing, Some(on)),
+            Disposition::Drop(reason) => self.cx.dropped(Some(on), reason, len, cause),
+            Disposition::DropReply(reason, departing) => {
+                self.cx.dropped(Some(on), reason, len, cause);
+                self.send(departing, Some(on));
+            }
+            Disposition::Unreachable(reason, what, packet) => {
+                let invoking = Invoking { packet: &packet, interface: on, broadcast, cause };
+                self.refuse(&invoking, Refusal::told(reason, Problem::Unreachable(what)));
+            }
+        }
+    }
+
+    /// Drops a packet, and tells its sender where that is due and the rules allow it.
+    fn refuse(&mut self, invoking: &Invoking<'_>, refusal: Refusal) {
+        let Refusal { reason, problem } = refusal;
+        self.cx.dropped(Some(invoking.interface), reason, invoking.packet.len(), invoking.cause);
+        let Some(problem) = problem else { return };
+        if let Some(error) = icmp_error(&mut self.cx, self.internet, *invoking, problem) {
+            self.send(error, Some(invoking.interface));
+        }
+    }
+
+    fn receive_icmp(&mut self, arrived: Arrived) -> Disposition {
+        let meaning = match (arrived.source, arrived.destination) {
+            (IpAddr::V6(source), IpAddr::V6(destination)) => {
+                icmpv6::receive(source, destination, &arrived.payload)
+            }
+            _ => icmpv4::receive(&arrived.payload),
+        };
+        match meaning {
+            None => Disposition::Drop(DropReason::IcmpMalformed),
+            Some(Meaning::Nothing) => Disposition::Drop(DropReason::IcmpIgnored),
+            Some(Meaning::EchoRequest { identifier, sequence, data }) => {
+                self.echo_reply(&arrived, identifier, sequence, &data)
+            }
+            Some(Meaning::EchoReply) => self.transports.icmp.receive(&mut self.cx, arrived),
+            Some(Meaning::Error { kind, invoking }) => {
+                let (reporter, cause) = (arrived.source, arrived.cause);
+                match icmp::error_for(kind, reporter, arrived.hop_limit, &invoking, cause) {
+                    Some(error) => self.handle_icmp_error(error),
+                    None => Disposition::Drop(DropReason::IcmpUnmatched),
+                }
+            }
+            Some(Meaning::NeighbourDiscovery) => self.receive_ndp(&arrived),
+        }
+    }
+
+    /// RFC 1122 3.2.2.6, RFC 4443 4.2: identifier, sequence number and data go back as they came.
+    fn echo_reply(&mut self, arrived: &Arrived, identifier: u16, sequence: u16, data: &[u8]) -> Disposition {
+        let hop_limit = self.cx.config.hop_limit;
+        let mut reply = match (arrived.source, arrived.destination) {
+            // RFC 1122 3.2.2.6 lets a host ignore requests by broadcast: their answers are a way to flood.
+            (IpAddr::V4(_), _) if arrived.broadcast => return Disposition::Drop(DropReason::IcmpIgnored),
+            (IpAddr::V4(source), IpAddr::V4(destination)) => {
+                let reply = Icmpv4Message::EchoReply { identifier, sequence, data };
+                icmpv4::departing(destination, source, hop_limit, &reply)
+            }
+            (IpAddr::V6(source), _) => {
+                // RFC 4443 4.2: a request to a group is answered from an address of the interface.
+                let ours = match arrived.destination {
+                    group if group.is_multicast() => {
+                        source::select(source.into(), self.internet.addresses.usable(arrived.interface))
+                    }
+                    unicast => Some(unicast),
+                };
+                let Some(IpAddr::V6(ours)) = ours.filter(|_| !source.is_unspecified()) else {
+                    return Disposition::Drop(DropReason::NoSourceAddress);
+                };
+                let reply = Icmpv6Message::EchoReply { identifier, sequence, data };
+                icmpv6::departing(ours, source, hop_limit, &reply)
+            }
+            _ => return Disposition::Drop(DropReason::IcmpMalformed),
+        };
+        reply.cause =
+            self.cx.record(arrived.cause, || Engine::Packet { why: SendReason::EchoReply }).or(arrived.cause);
+        Disposition::Reply(reply)
+    }
+
+    /// Tells the socket that an error concerns, and believes a path MTU only when there is one (RFC 8201 4,
+    /// RFC 5927 4.1).
+    pub(super) fn handle_icmp_error(&mut self, mut error: crate::packet::IcmpErrorFor) -> Disposition {
+        let Some(owner) = self.internet.addresses.owner(error.source) else {
+            return Disposition::Drop(DropReason::IcmpUnmatched);
+        };
+        let on = self.internet.route_interface(error.source, error.destination).unwrap_or(owner);
+        let link_mtu = self.internet.interface(on).mtu;
+        let current = self.internet.path_mtus.get(self.cx.now, error.destination, link_mtu);
+        let mut reduced = None;
+        if let IcmpErrorKind::PacketTooBig { mtu } = error.kind {
+            let estimate = crate::internet::path_mtu::estimate(
+                error.destination,
+                current,
+                mtu as usize,
+                error.packet_len,
+            );
+            let Some(estimate) = estimate else { return Disposition::Drop(DropReason::IcmpIgnored) };
+            error.kind = IcmpErrorKind::PacketTooBig { mtu: estimate as u32 };
+            reduced = Some(estimate);
+        }
+        if !self.transports.handle_icmp_error(&mut self.cx, &error) {
+            return Disposition::Drop(DropReason::IcmpUnmatched);
+        }
+        self.cx.counters.icmp_errors_received += 1;
+        if let Some(mtu) = reduced {
+            let limits = &self.cx.config.internet;
+            let (limit, age) = (limits.path_mtus, limits.path_mtu_age);
+            self.internet.path_mtus.set(self.cx.now, error.destination, mtu, limit, age);
+        }
+        Disposition::Accepted
+    }
+
+    fn receive_ndp(&mut self, arrived: &Arrived) -> Disposition {
+        let (IpAddr::V6(source), IpAddr::V6(destination)) = (arrived.source, arrived.destination) else {
+            return Disposition::Drop(DropReason::NdpInvalid);
+        };
+        let Ok(Icmpv6Message::Ndp(message)) = Icmpv6Message::parse(source, destination, &arrived.payload)
+        else {
+            return Disposition::Drop(DropReason::NdpInvalid);
+        };
+        let on = arrived.interface;
+        let hardware = match self.internet.interface(on).medium {
+            Medium::Ethernet { address } => Some(address),
+            Medium::Ip => None,
+        };
+        let router = self.cx.config.forwarding;
+        let place = ndp::Place { source, destination, hop_limit: arrived.hop_limit, hardware, router };
+        let addresses = &self.internet.addresses;
+        let target_is = |target: core::net::Ipv6Addr| match addresses.find(on, target.into()) {
+            Some((_, found)) if found.interface != on => Target::Other,
+            Some((_, found)) => match found.state {
+                AddressState::Preferred => Target::Ours,
+                AddressState::Tentative { .. } => Target::Tentative,
+                AddressState::Duplicate => Target::Other,
+            },
+            None => Target::Other,
+        };
+        let reaction = match ndp::handle(&message, &place, target_is) {
+            Ok(reaction) => reaction,
+            Err(ndp::Discard::Invalid) => return Disposition::Drop(DropReason::NdpInvalid),
+            Err(ndp::Discard::NotForUs) => return Disposition::Drop(DropReason::IcmpIgnored),
+        };
+        if let Some(address) = reaction.duplicate {
+            self.duplicate_address(on, address);
+        }
+        if let Some(lesson) = reaction.learn {
+            let neighbour = lesson.neighbour.into();
+            resolution::learn(&mut self.cx, self.internet, on, neighbour, lesson.hardware, lesson.evidence);
+        }
+        let Some(mut reply) = reaction.reply else { return Disposition::Accepted };
+        reply.cause = self.cx.record(arrived.cause, || Engine::Packet { why: SendReason::NeighbourReply });
+        Disposition::Reply(reply)
+    }
+}

@@ -1,0 +1,184 @@
+//! The way down: the device asks for a frame.
+
+use core::net::IpAddr;
+
+use fathom_record::{Direction, DropReason, FrameRecord, Kind};
+use fathom_wire::Instant;
+
+use super::{Parts, Stack, zone};
+use crate::interface::InterfaceId;
+use crate::internet::transmit::{Hop, path, route, transmit};
+use crate::link::neighbour::Resolution;
+use crate::link::resolution;
+use crate::link::transmit::header_len;
+use crate::outgoing::completed;
+use crate::packet::Transmission;
+use crate::socket::SocketId;
+use crate::transmit::Transmit;
+
+impl Stack {
+    /// The next frame to send on an interface, if any: the rest of a packet that became several frames, then
+    /// replies without a socket, then what sockets have to send, each in its turn.
+    ///
+    /// Call it when the device has room, until it gives nothing: what is not asked for waits in its socket.
+    pub fn poll_transmit(&mut self, now: Instant, on: InterfaceId) -> Option<Transmit> {
+        if !self.internet.interfaces.get(on.index())?.up {
+            return None;
+        }
+        let mut parts = self.parts(now);
+        loop {
+            if let Some(frame) = parts.internet.queues[on.index()].next_frame(now) {
+                return Some(parts.tap(on, frame));
+            }
+            parts.sort_fresh();
+            let socket = parts.cx.sendable.pop(on)?;
+            parts.pull(on, socket);
+        }
+    }
+}
+
+/// What a socket sends next: from where, to where, in which zone.
+struct Flow {
+    source: IpAddr,
+    destination: IpAddr,
+    via: Option<InterfaceId>,
+}
+
+impl Parts<'_> {
+    /// Counts and records a frame that leaves.
+    fn tap(&mut self, on: InterfaceId, mut frame: Transmit) -> Transmit {
+        self.cx.counters.frames_transmitted += 1;
+        self.cx.counters.bytes_transmitted += frame.len() as u64;
+        if self.cx.recorder.is_enabled() {
+            self.record(on, &mut frame);
+        }
+        frame
+    }
+
+    #[cold]
+    fn record(&mut self, on: InterfaceId, frame: &mut Transmit) {
+        let link_len = header_len(self.internet.interface(on).medium);
+        let mut record = |bytes| {
+            let (interface, direction) = (on.record_index(), Direction::Transmitted);
+            let frame_record = FrameRecord { interface, direction, bytes };
+            self.cx.recorder.record(self.cx.now, frame.cause, || Kind::Frame(frame_record))
+        };
+        // A super-segment is recorded as the frames that the device cuts it into; the last stands for it.
+        let mut id = None;
+        match completed(frame, link_len) {
+            None => id = record(frame.to_bytes()),
+            Some(mut cut) => {
+                while let Some(piece) = cut.next_frame(frame.departure) {
+                    id = record(piece.to_bytes());
+                }
+            }
+        }
+        frame.cause = id.or(frame.cause);
+    }
+
+    /// Finds the interface of each socket that has said that it wants to send.
+    fn sort_fresh(&mut self) {
+        while let Some(socket) = self.cx.sendable.pop_fresh() {
+            match self.next_hop(socket) {
+                Some(hop) => self.cx.sendable.file(socket, hop.interface),
+                None => self.cx.sendable.release(socket),
+            }
+        }
+    }
+
+    /// The first hop of what the socket sends next. A socket without a route is told.
+    fn next_hop(&mut self, socket: SocketId) -> Option<Hop> {
+        loop {
+            let flow = self.flow(socket)?;
+            let hop = route(self.internet, Some(flow.source), flow.destination, flow.via);
+            // RFC 1122 3.2.1.3: a datagram carries an address of ours, which may be gone by now.
+            let reason = match hop {
+                Some(hop) if self.internet.addresses.owner(flow.source).is_some() => return Some(hop),
+                Some(_) => DropReason::NoSourceAddress,
+                None => DropReason::NoRoute,
+            };
+            if !self.fail(socket, None, reason) {
+                return None;
+            }
+        }
+    }
+
+    /// Where the socket's next packet goes; `None` when it has none.
+    fn flow(&self, socket: SocketId) -> Option<Flow> {
+        let (source, destination, scope) = match socket {
+            SocketId::Tcp(id) => {
+                let (source, destination) = self.transports.tcp.addresses(id)?;
+                (source, destination, 0)
+            }
+            SocketId::Udp(id) => self.transports.udp.next_addresses(id)?,
+            SocketId::Icmp(id) => self.transports.icmp.next_addresses(id)?,
+            SocketId::Listener(_) => return None,
+        };
+        Some(Flow { source, destination, via: zone(self.internet, scope) })
+    }
+
+    /// What the socket would send next cannot leave. Gives whether it may have something else to send.
+    fn fail(&mut self, socket: SocketId, on: Option<InterfaceId>, reason: DropReason) -> bool {
+        let cx = &mut self.cx;
+        let (transmission, more) = match socket {
+            SocketId::Tcp(id) => {
+                self.transports.tcp.neighbour_failed(cx, id);
+                return false;
+            }
+            SocketId::Udp(id) => (self.transports.udp.fail_next(cx, id, reason), true),
+            SocketId::Icmp(id) => (self.transports.icmp.fail_next(cx, id), true),
+            SocketId::Listener(_) => return false,
+        };
+        if let Some(len) = transmission {
+            cx.dropped(on, reason, len, None);
+        }
+        more
+    }
+
+    /// Lets a socket send one packet, which becomes the next of the interface.
+    fn pull(&mut self, on: InterfaceId, socket: SocketId) {
+        let Some(hop) = self.next_hop(socket) else { return };
+        if hop.interface != on {
+            return self.cx.sendable.file(socket, hop.interface);
+        }
+        let is_tcp = matches!(socket, SocketId::Tcp(_));
+        let hardware = match resolution::resolve(&mut self.cx, self.internet, &hop, None) {
+            Resolution::Known(hardware) => Some(hardware),
+            // TCP data waits in its socket. Datagrams wait at the neighbour, so that what the socket has for
+            // others goes on.
+            Resolution::Waiting(key) | Resolution::Solicit(key) if is_tcp => {
+                self.cx.sendable.park(socket);
+                return self.internet.neighbours.park(key, socket);
+            }
+            Resolution::Waiting(_) | Resolution::Solicit(_) => None,
+            Resolution::Unreachable => return self.unreachable(on, socket, DropReason::NeighbourUnreachable),
+            Resolution::TableFull => return self.unreachable(on, socket, DropReason::NeighbourTableFull),
+        };
+        let Some(flow) = self.flow(socket) else { return };
+        let path = path(&self.cx, self.internet, &hop, flow.destination);
+        let transmission = match socket {
+            SocketId::Tcp(id) => self.transports.tcp.transmit(&mut self.cx, id, &path),
+            SocketId::Udp(id) => self.transports.udp.transmit(&mut self.cx, id),
+            SocketId::Icmp(id) => self.transports.icmp.transmit(&mut self.cx, id),
+            SocketId::Listener(_) => Transmission::Nothing,
+        };
+        let Transmission::Segment(departing) = transmission else { return };
+        self.cx.sendable.push_back(socket, on);
+        let (cause, len) = (departing.cause, departing.header.len() + departing.payload_len());
+        match (transmit(&mut self.cx, self.internet, &hop, departing), hardware) {
+            (Ok(mut packet), Some(hardware)) => {
+                packet.set_link_destination(hardware);
+                self.internet.queues[on.index()].begin(packet);
+            }
+            (Ok(packet), None) => resolution::send(&mut self.cx, self.internet, &hop, packet),
+            (Err(reason), _) => self.cx.dropped(Some(on), reason, len, cause),
+        }
+    }
+
+    /// The next hop of the socket's next packet does not answer.
+    fn unreachable(&mut self, on: InterfaceId, socket: SocketId, reason: DropReason) {
+        if self.fail(socket, Some(on), reason) {
+            self.cx.sendable.push_back(socket, on);
+        }
+    }
+}
