@@ -58,9 +58,17 @@
 //! assert_eq!(hop_limit.reference, "RFC 8200 3");
 //! ```
 //!
-//! What has no fixed place is walked by an iterator that gives kind, place and data of each entry:
-//! [`transport::options::walk`] for TCP options, [`Ipv4Options::iter`], [`Ipv6Chain::headers`],
-//! [`NdpOptions`]; their fixed parts have `FIELDS` as well.
+//! What has no fixed place is walked by an iterator that gives kind, place and bytes of each entry, and is
+//! described by the same kind of table:
+//!
+//! | entries | walked by | fields |
+//! |---|---|---|
+//! | TCP options | [`transport::options::walk`] | [`transport::options::fields`] |
+//! | ICMP messages | (one per packet) | [`internet::icmpv4::fields`], [`internet::icmpv6::fields`] |
+//! | Neighbor Discovery options | [`NdpOptions::raw`] | [`internet::ndp::option_fields`] |
+//! | IPv6 extension headers | [`Ipv6Chain::headers`] | [`Ipv6FragmentHeader::FIELDS`], [`Ipv6RoutingHeader::FIELDS`] |
+//! | IPv6 options | [`Ipv6Options`] | kind, place and data |
+//! | IPv4 options | [`Ipv4Options::iter`] | kind and data |
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -14,6 +14,10 @@ use fathom_wire::internet::ipv6::Ipv6Fixed;
 use fathom_wire::internet::ndp::{self, *};
 use fathom_wire::internet::{extension::*, icmpv4, icmpv6};
 use fathom_wire::link::{arp::ArpFixed, ethernet::EthernetFixed, vlan::VlanFixed};
+use fathom_wire::transport::options::{
+    AccEcn0Option, AccEcn1Option, MssOption, OptionHead, SackBlockFixed, TimestampsOption, UserTimeoutOption,
+    WindowScaleOption,
+};
 use fathom_wire::transport::tcp::TcpFixed;
 use fathom_wire::*;
 use proptest::collection::vec;
@@ -259,8 +263,19 @@ fixed_headers! {
     fixed_neighbor_advertisement: NeighborAdvertisementFixed;
     fixed_redirect: RedirectFixed;
     fixed_prefix_information: PrefixInformationFixed;
+    fixed_link_layer: LinkLayerOption;
+    fixed_mtu: MtuOption;
+    fixed_ndp_option_head: NdpOptionHead;
     fixed_udp: UdpHeader;
     fixed_tcp: TcpFixed;
+    fixed_option_head: OptionHead;
+    fixed_mss: MssOption;
+    fixed_window_scale: WindowScaleOption;
+    fixed_timestamps: TimestampsOption;
+    fixed_sack_block: SackBlockFixed;
+    fixed_user_timeout: UserTimeoutOption;
+    fixed_acc_ecn_0: AccEcn0Option;
+    fixed_acc_ecn_1: AccEcn1Option;
 }
 
 #[test]

@@ -9,7 +9,8 @@ use crate::header::header;
 mod options;
 
 pub use options::{
-    NdpOption, NdpOptionBuffer, NdpOptions, PrefixInformation, PrefixInformationFixed, option_kind,
+    LinkLayerOption, MtuOption, NdpOption, NdpOptionBuffer, NdpOptionHead, NdpOptions, PrefixInformation,
+    PrefixInformationFixed, option_fields, option_kind,
 };
 
 header! {

@@ -13,8 +13,13 @@ use arrayvec::ArrayVec;
 
 use crate::{ParseError, SeqNumber};
 
+mod layout;
 mod values;
 
+pub use layout::{
+    AccEcn0Option, AccEcn1Option, MssOption, OptionHead, SackBlockFixed, TimestampsOption, UserTimeoutOption,
+    WindowScaleOption, fields,
+};
 pub use values::{AccEcnOption, AccEcnOrder, FastOpenCookie, SackBlock, TcpTimestamps, UserTimeout};
 
 /// Bytes of options that fit a TCP header (RFC 9293 3.1: 15 words less the fixed 5).
@@ -79,6 +84,8 @@ pub struct TcpOptions {
 pub struct RawOption<'a> {
     /// The kind.
     pub kind: u8,
+    /// The whole option.
+    pub bytes: &'a [u8],
     /// What follows kind and length; empty for kinds 0 and 1, which have no length.
     pub data: &'a [u8],
     /// Where the option begins, in bytes from the first option's first byte.
@@ -88,10 +95,7 @@ pub struct RawOption<'a> {
 impl RawOption<'_> {
     /// Bytes of the whole option.
     pub const fn len(&self) -> usize {
-        match self.kind {
-            kind::END | kind::NOP => 1,
-            _ => 2 + self.data.len(),
-        }
+        self.bytes.len()
     }
 
     /// Always false: an option has at least its kind.
@@ -148,15 +152,17 @@ const WHAT: &str = "TCP options";
 pub fn walk(bytes: &[u8]) -> impl Iterator<Item = Result<RawOption<'_>, ParseError>> {
     let mut offset = 0;
     core::iter::from_fn(move || {
-        let option = match *bytes.get(offset..)? {
-            [] => return None,
-            [kind @ (kind::END | kind::NOP), ..] => Ok(RawOption { kind, data: &[], offset }),
-            [kind, len, ..] if len >= 2 => match bytes.get(offset + 2..offset + usize::from(len)) {
-                Some(data) => Ok(RawOption { kind, data, offset }),
+        let rest = bytes.get(offset..).filter(|rest| !rest.is_empty())?;
+        let option = match *rest {
+            [kind @ (kind::END | kind::NOP), ..] => {
+                Ok(RawOption { kind, bytes: &rest[..1], data: &[], offset })
+            }
+            [kind, len, ..] if len >= 2 => match rest.get(..usize::from(len)) {
+                Some(bytes) => Ok(RawOption { kind, bytes, data: &bytes[2..], offset }),
                 None => Err("an option is longer than the header"),
             },
             [_, _, ..] => Err("an option's length is below 2"),
-            [_] => Err("an option ends before its length"),
+            _ => Err("an option ends before its length"),
         };
         offset = match &option {
             Ok(option) if option.kind != kind::END => offset + option.len(),
@@ -177,8 +183,8 @@ impl TcpOptions {
         match bytes {
             [] => {}
             // What nearly every segment of a connection carries (RFC 7323 appendix A).
-            [kind::NOP, kind::NOP, kind::TIMESTAMPS, 10, data @ ..] if data.len() == 8 => {
-                options.set(kind::TIMESTAMPS, data);
+            [kind::NOP, kind::NOP, option @ ..] if is_timestamps(option) => {
+                options.set(option);
             }
             _ => options.parse_any(bytes)?,
         }
@@ -187,9 +193,9 @@ impl TcpOptions {
 
     fn parse_any(&mut self, bytes: &[u8]) -> Result<(), ParseError> {
         for option in walk(bytes) {
-            let RawOption { kind, data, .. } = option?;
+            let RawOption { kind, bytes, data, .. } = option?;
             let is_padding = matches!(kind, kind::END | kind::NOP);
-            if !is_padding && !self.set(kind, data) {
+            if !is_padding && !self.set(bytes) {
                 self.unknown.push(kind, data)?;
             }
         }
@@ -201,38 +207,39 @@ impl TcpOptions {
 
     /// Takes an option of a known kind and a possible length; says whether it is one.
     #[inline]
-    fn set(&mut self, kind: u8, data: &[u8]) -> bool {
-        match (kind, data) {
-            (kind::MSS, &[a, b]) => self.mss = Some(u16::from_be_bytes([a, b])),
-            (kind::WINDOW_SCALE, &[shift]) => self.window_scale = Some(shift),
-            (kind::SACK_PERMITTED, []) => self.sack_permitted = true,
-            (kind::TIMESTAMPS, data) => match data.as_chunks::<4>() {
-                ([value, echo], []) => {
-                    self.timestamps = Some(TcpTimestamps {
-                        value: u32::from_be_bytes(*value),
-                        echo: u32::from_be_bytes(*echo),
-                    });
-                }
-                _ => return false,
-            },
-            (kind::SACK, data) => match data.as_chunks::<8>() {
-                (blocks @ ([_] | [_, _] | [_, _, _] | [_, _, _, _]), []) => {
-                    self.sack = blocks.iter().map(|block| SackBlock::from_bytes(*block)).collect();
-                }
-                _ => return false,
-            },
-            (kind::FAST_OPEN, data) => match FastOpenCookie::parse(data) {
-                Some(cookie) => self.fast_open = Some(cookie),
-                None => return false,
-            },
-            (kind::ACC_ECN_0, data) => self.acc_ecn = Some(AccEcnOption::parse(AccEcnOrder::Ect0First, data)),
-            (kind::ACC_ECN_1, data) => self.acc_ecn = Some(AccEcnOption::parse(AccEcnOrder::Ect1First, data)),
-            (kind::USER_TIMEOUT, &[a, b]) => {
-                self.user_timeout = Some(UserTimeout::from_bits(u16::from_be_bytes([a, b])));
+    fn set(&mut self, option: &[u8]) -> bool {
+        let Some((&[option_kind, _], data)) = option.split_first_chunk() else { return false };
+        match option_kind {
+            kind::MSS => take(option, &mut self.mss, |option| MssOption::from_bytes(option).mss),
+            kind::WINDOW_SCALE => {
+                take(option, &mut self.window_scale, |option| WindowScaleOption::from_bytes(option).shift)
             }
-            _ => return false,
+            kind::SACK_PERMITTED => {
+                self.sack_permitted |= data.is_empty();
+                data.is_empty()
+            }
+            kind::TIMESTAMPS => take(option, &mut self.timestamps, TcpTimestamps::from_bytes),
+            kind::USER_TIMEOUT => take(option, &mut self.user_timeout, UserTimeout::from_bytes),
+            kind::SACK => match data.as_chunks() {
+                (blocks @ ([_] | [_, _] | [_, _, _] | [_, _, _, _]), []) => {
+                    self.sack = blocks.iter().map(SackBlock::from_bytes).collect();
+                    true
+                }
+                _ => false,
+            },
+            kind::FAST_OPEN => match FastOpenCookie::parse(data) {
+                Some(cookie) => {
+                    self.fast_open = Some(cookie);
+                    true
+                }
+                None => false,
+            },
+            kind::ACC_ECN_0 | kind::ACC_ECN_1 => {
+                self.acc_ecn = Some(AccEcnOption::parse(option));
+                true
+            }
+            _ => false,
         }
-        true
     }
 
     /// Bytes that [`emit`](Self::emit) writes: a multiple of 4, at most 40.
@@ -260,11 +267,10 @@ impl TcpOptions {
     pub fn emit(&self, out: &mut [u8]) {
         match self.only_timestamps() {
             Some(None) => {}
-            Some(Some(TcpTimestamps { value, echo })) => {
+            Some(Some(timestamps)) => {
                 let out = &mut out[..12];
-                out[..4].copy_from_slice(&[kind::NOP, kind::NOP, kind::TIMESTAMPS, 10]);
-                out[4..8].copy_from_slice(&value.to_be_bytes());
-                out[8..12].copy_from_slice(&echo.to_be_bytes());
+                out[..2].fill(kind::NOP);
+                out[2..].copy_from_slice(&timestamps.to_bytes());
             }
             None => {
                 let encoded = self.encode();
@@ -296,7 +302,7 @@ impl TcpOptions {
     /// Bytes of all options without any padding.
     fn packed_len(&self) -> usize {
         let mut len = 0;
-        self.for_each(|_, _, data| len += 2 + data.len());
+        self.for_each(|_, option| len += option.len());
         len
     }
 
@@ -310,11 +316,11 @@ impl TcpOptions {
     fn encode_aligned(&self) -> Option<ArrayVec<u8, MAX_LEN>> {
         let mut out = ArrayVec::new();
         let mut complete = true;
-        self.for_each(|alignment, kind, data| {
+        self.for_each(|alignment, option| {
             while out.len() % 4 != alignment && !out.is_full() {
                 out.push(kind::NOP);
             }
-            complete &= append(&mut out, kind, data);
+            complete &= out.try_extend_from_slice(option).is_ok();
         });
         pad(&mut out);
         complete.then_some(out)
@@ -323,19 +329,20 @@ impl TcpOptions {
     /// Those options that fit behind each other.
     fn encode_packed(&self) -> ArrayVec<u8, MAX_LEN> {
         let mut out = ArrayVec::new();
-        self.for_each(|_, kind, data| {
-            append(&mut out, kind, data);
+        self.for_each(|_, option| {
+            // What does not fit is left out, as `emit` says.
+            let _ = out.try_extend_from_slice(option);
         });
         pad(&mut out);
         out
     }
 
-    /// Calls `write` with (wanted offset in a word, kind, data) of each option, in the order of emission.
+    /// Calls `write` with (wanted offset in a word, bytes) of each option, in the order of emission.
     ///
     /// The wanted offset is the one at which the option's words stand on words of the header, or at which the
     /// option ends a word: timestamps at 2 (which the two bytes of SACK-permitted provide in a SYN), the 3
     /// bytes of window scale at 1, SACK at 2.
-    fn for_each(&self, mut write: impl FnMut(usize, u8, &[u8])) {
+    fn for_each(&self, mut write: impl FnMut(usize, &[u8])) {
         let TcpOptions {
             mss,
             sack_permitted,
@@ -347,50 +354,64 @@ impl TcpOptions {
             user_timeout,
             unknown,
         } = self;
-        if let Some(mss) = mss {
-            write(0, kind::MSS, &mss.to_be_bytes());
+        if let Some(mss) = *mss {
+            write(0, &MssOption { kind: kind::MSS, length: MssOption::LEN as u8, mss }.to_bytes());
         }
         if *sack_permitted {
             // Alone it stands at the end of a word, before timestamps at its beginning.
-            write(if timestamps.is_some() { 0 } else { 2 }, kind::SACK_PERMITTED, &[]);
+            let at = if timestamps.is_some() { 0 } else { 2 };
+            write(at, &head(kind::SACK_PERMITTED, 0));
         }
-        if let Some(TcpTimestamps { value, echo }) = timestamps {
-            let mut data = [0; 8];
-            data[..4].copy_from_slice(&value.to_be_bytes());
-            data[4..].copy_from_slice(&echo.to_be_bytes());
-            write(2, kind::TIMESTAMPS, &data);
+        if let Some(timestamps) = timestamps {
+            write(2, &timestamps.to_bytes());
         }
-        if let Some(shift) = window_scale {
-            write(1, kind::WINDOW_SCALE, &[*shift]);
+        if let Some(shift) = *window_scale {
+            let length = WindowScaleOption::LEN as u8;
+            write(1, &WindowScaleOption { kind: kind::WINDOW_SCALE, length, shift }.to_bytes());
         }
         if !sack.is_empty() {
-            let data: ArrayVec<u8, 32> = sack.iter().flat_map(|block| block.to_bytes()).collect();
-            write(2, kind::SACK, &data);
+            let head = head(kind::SACK, sack.len() * SackBlockFixed::LEN);
+            let blocks = sack.iter().flat_map(|block| block.to_bytes());
+            write(2, &head.into_iter().chain(blocks).collect::<ArrayVec<u8, 34>>());
         }
         if let Some(cookie) = fast_open {
-            write(2, kind::FAST_OPEN, cookie.as_bytes());
+            let head = head(kind::FAST_OPEN, cookie.as_bytes().len());
+            let cookie = cookie.as_bytes().iter().copied();
+            write(2, &head.into_iter().chain(cookie).collect::<ArrayVec<u8, 18>>());
         }
         if let Some(option) = acc_ecn {
-            let (kind, data) = option.encode();
-            write(0, kind, &data);
+            write(0, &option.to_bytes());
         }
         if let Some(timeout) = user_timeout {
-            write(0, kind::USER_TIMEOUT, &timeout.to_bits().to_be_bytes());
+            write(0, &timeout.to_bytes());
         }
         for option in unknown.iter() {
-            write(0, option.kind, option.data);
+            write(0, option.bytes);
         }
     }
 }
 
-/// Appends an option if there is room for it; says whether there was.
-fn append(out: &mut ArrayVec<u8, MAX_LEN>, kind: u8, data: &[u8]) -> bool {
-    let fits = out.remaining_capacity() >= 2 + data.len();
-    if fits {
-        out.extend([kind, 2 + data.len() as u8]);
-        out.extend(data.iter().copied());
+/// The head of an option with `data_len` bytes of data, at most 38.
+fn head(kind: u8, data_len: usize) -> [u8; 2] {
+    OptionHead { kind, length: (OptionHead::LEN + data_len) as u8 }.to_bytes()
+}
+
+/// Sets `value` from an option of exactly `N` bytes; says whether it has as many.
+#[inline]
+fn take<T, const N: usize>(option: &[u8], value: &mut Option<T>, read: impl FnOnce(&[u8; N]) -> T) -> bool {
+    match option.try_into() {
+        Ok(option) => {
+            *value = Some(read(option));
+            true
+        }
+        Err(_) => false,
     }
-    fits
+}
+
+/// Whether `option` is one timestamps option and nothing else.
+#[inline]
+fn is_timestamps(option: &[u8]) -> bool {
+    matches!(option, [kind::TIMESTAMPS, 10, ..]) && option.len() == TimestampsOption::LEN
 }
 
 /// Fills the last word: no-operation, so that nothing ends before the header does.

@@ -5,7 +5,7 @@ use core::net::Ipv6Addr;
 use arrayvec::ArrayVec;
 
 use crate::header::header;
-use crate::{EthernetAddress, ParseError};
+use crate::{EthernetAddress, Field, ParseError};
 
 /// Option types (IANA "IPv6 Neighbor Discovery Option Formats").
 pub mod option_kind {
@@ -44,6 +44,52 @@ header! {
         reserved_word: u32 = 96..128, "RFC 4861 4.6.2";
         /// The prefix.
         prefix: Ipv6Addr = 128..256, "RFC 4861 4.6.2";
+    }
+}
+
+header! {
+    /// A source or target link-layer address option for Ethernet.
+    pub struct LinkLayerOption: "link-layer address option", 8 bytes {
+        /// 1 for the source, 2 for the target.
+        kind: u8 = 0..8, "RFC 4861 4.6.1";
+        /// 1: the option's length in units of 8 bytes.
+        length: u8 = 8..16, "RFC 4861 4.6.1";
+        /// The Ethernet address.
+        address: EthernetAddress = 16..64, "RFC 2464 6";
+    }
+}
+
+header! {
+    /// The MTU option.
+    pub struct MtuOption: "MTU option", 8 bytes {
+        /// 5.
+        kind: u8 = 0..8, "RFC 4861 4.6.4";
+        /// 1: the option's length in units of 8 bytes.
+        length: u8 = 8..16, "RFC 4861 4.6.4";
+        /// Zero, ignored.
+        reserved: u16 = 16..32, "RFC 4861 4.6.4";
+        /// The MTU of the link, in bytes.
+        mtu: u32 = 32..64, "RFC 4861 4.6.4";
+    }
+}
+
+header! {
+    /// What every option begins with.
+    pub struct NdpOptionHead: "Neighbor Discovery option", 2 bytes {
+        /// Which option it is.
+        kind: u8 = 0..8, "RFC 4861 4.6";
+        /// Its length in units of 8 bytes, kind and length included.
+        length: u8 = 8..16, "RFC 4861 4.6";
+    }
+}
+
+/// The fields of an option of type `kind`, to be read from its bytes as [`NdpOptions::raw`] gives them.
+pub fn option_fields(kind: u8) -> &'static [Field] {
+    match kind {
+        option_kind::SOURCE_LINK_LAYER | option_kind::TARGET_LINK_LAYER => LinkLayerOption::FIELDS,
+        option_kind::PREFIX_INFORMATION => PrefixInformationFixed::FIELDS,
+        option_kind::MTU => MtuOption::FIELDS,
+        _ => NdpOptionHead::FIELDS,
     }
 }
 
@@ -88,36 +134,23 @@ pub enum NdpOption<'a> {
 }
 
 impl<'a> NdpOption<'a> {
-    fn parse(kind: u8, option: &'a [u8]) -> Self {
-        let data = &option[2..];
-        match (kind, data) {
-            (option_kind::SOURCE_LINK_LAYER, &[a, b, c, d, e, f]) => {
-                NdpOption::SourceLinkLayer(EthernetAddress([a, b, c, d, e, f]))
-            }
-            (option_kind::TARGET_LINK_LAYER, &[a, b, c, d, e, f]) => {
-                NdpOption::TargetLinkLayer(EthernetAddress([a, b, c, d, e, f]))
-            }
-            (option_kind::MTU, &[_, _, a, b, c, d]) => NdpOption::Mtu(u32::from_be_bytes([a, b, c, d])),
-            (option_kind::REDIRECTED_HEADER, [_, _, _, _, _, _, packet @ ..]) => {
-                NdpOption::RedirectedHeader(packet)
-            }
-            (option_kind::PREFIX_INFORMATION, _) => {
-                match option.try_into().map(PrefixInformationFixed::from_bytes) {
-                    Ok(fixed) if fixed.prefix_length <= 128 => {
-                        NdpOption::PrefixInformation(PrefixInformation {
-                            prefix: fixed.prefix,
-                            prefix_len: fixed.prefix_length,
-                            on_link: fixed.on_link,
-                            autonomous: fixed.autonomous,
-                            valid_lifetime: fixed.valid_lifetime,
-                            preferred_lifetime: fixed.preferred_lifetime,
-                        })
-                    }
-                    _ => NdpOption::Unknown { kind, data },
-                }
-            }
-            _ => NdpOption::Unknown { kind, data },
-        }
+    /// Reads one whole option, of a length that is not 0.
+    fn parse(option: &'a [u8]) -> Self {
+        let (kind, data) = (option[0], &option[2..]);
+        let known =
+            match kind {
+                option_kind::SOURCE_LINK_LAYER => exact(option, LinkLayerOption::from_bytes)
+                    .map(|it| NdpOption::SourceLinkLayer(it.address)),
+                option_kind::TARGET_LINK_LAYER => exact(option, LinkLayerOption::from_bytes)
+                    .map(|it| NdpOption::TargetLinkLayer(it.address)),
+                option_kind::MTU => exact(option, MtuOption::from_bytes).map(|it| NdpOption::Mtu(it.mtu)),
+                option_kind::REDIRECTED_HEADER => option.get(8..).map(NdpOption::RedirectedHeader),
+                option_kind::PREFIX_INFORMATION => exact(option, PrefixInformationFixed::from_bytes)
+                    .and_then(PrefixInformation::from_fixed)
+                    .map(NdpOption::PrefixInformation),
+                _ => None,
+            };
+        known.unwrap_or(NdpOption::Unknown { kind, data })
     }
 
     /// Length in bytes, a multiple of 8.
@@ -137,42 +170,70 @@ impl<'a> NdpOption<'a> {
     pub fn emit(&self, out: &mut [u8]) {
         let len = self.option_len();
         debug_assert!(len <= 255 * 8, "an option has at most 2040 bytes");
+        let length = (len / 8) as u8;
         let out = &mut out[..len];
-        out.fill(0);
-        let mut put = |kind, at: usize, data: &[u8]| {
-            out[0] = kind;
-            out[1] = (len / 8) as u8;
-            out[at..at + data.len()].copy_from_slice(data);
-        };
-        match self {
-            NdpOption::SourceLinkLayer(address) => put(option_kind::SOURCE_LINK_LAYER, 2, &address.0),
-            NdpOption::TargetLinkLayer(address) => put(option_kind::TARGET_LINK_LAYER, 2, &address.0),
-            NdpOption::Mtu(mtu) => put(option_kind::MTU, 4, &mtu.to_be_bytes()),
-            NdpOption::RedirectedHeader(packet) => put(option_kind::REDIRECTED_HEADER, 8, packet),
-            NdpOption::Unknown { kind, data } => put(*kind, 2, data),
-            NdpOption::PrefixInformation(information) => {
-                let PrefixInformation {
-                    prefix,
-                    prefix_len,
-                    on_link,
-                    autonomous,
-                    valid_lifetime,
-                    preferred_lifetime,
-                } = *information;
-                PrefixInformationFixed {
-                    kind: option_kind::PREFIX_INFORMATION,
-                    length: 4,
-                    prefix_length: prefix_len,
-                    on_link,
-                    autonomous,
-                    reserved: 0,
-                    valid_lifetime,
-                    preferred_lifetime,
-                    reserved_word: 0,
-                    prefix,
-                }
-                .emit(out);
+        let link_layer = |kind, address| LinkLayerOption { kind, length, address };
+        match *self {
+            NdpOption::SourceLinkLayer(address) => {
+                link_layer(option_kind::SOURCE_LINK_LAYER, address).emit(out);
             }
+            NdpOption::TargetLinkLayer(address) => {
+                link_layer(option_kind::TARGET_LINK_LAYER, address).emit(out);
+            }
+            NdpOption::Mtu(mtu) => {
+                MtuOption { kind: option_kind::MTU, length, reserved: 0, mtu }.emit(out);
+            }
+            NdpOption::PrefixInformation(information) => information.to_fixed(length).emit(out),
+            NdpOption::RedirectedHeader(packet) => {
+                NdpOptionHead { kind: option_kind::REDIRECTED_HEADER, length }.emit(out);
+                // Six reserved bytes make the packet begin at a multiple of 8.
+                fill(&mut out[NdpOptionHead::LEN..], 6, packet);
+            }
+            NdpOption::Unknown { kind, data } => {
+                NdpOptionHead { kind, length }.emit(out);
+                fill(&mut out[NdpOptionHead::LEN..], 0, data);
+            }
+        }
+    }
+}
+
+/// Reads an option that must have exactly `N` bytes.
+fn exact<T, const N: usize>(option: &[u8], read: impl FnOnce(&[u8; N]) -> T) -> Option<T> {
+    option.try_into().ok().map(read)
+}
+
+/// Writes `data` at `at`, and zeros before and behind it.
+fn fill(out: &mut [u8], at: usize, data: &[u8]) {
+    out.fill(0);
+    out[at..at + data.len()].copy_from_slice(data);
+}
+
+impl PrefixInformation {
+    fn from_fixed(fixed: PrefixInformationFixed) -> Option<Self> {
+        (fixed.prefix_length <= 128).then_some(PrefixInformation {
+            prefix: fixed.prefix,
+            prefix_len: fixed.prefix_length,
+            on_link: fixed.on_link,
+            autonomous: fixed.autonomous,
+            valid_lifetime: fixed.valid_lifetime,
+            preferred_lifetime: fixed.preferred_lifetime,
+        })
+    }
+
+    fn to_fixed(self, length: u8) -> PrefixInformationFixed {
+        let PrefixInformation { prefix, prefix_len, on_link, autonomous, valid_lifetime, preferred_lifetime } =
+            self;
+        PrefixInformationFixed {
+            kind: option_kind::PREFIX_INFORMATION,
+            length,
+            prefix_length: prefix_len,
+            on_link,
+            autonomous,
+            reserved: 0,
+            valid_lifetime,
+            preferred_lifetime,
+            reserved_word: 0,
+            prefix,
         }
     }
 }
@@ -210,6 +271,16 @@ impl<'a> NdpOptions<'a> {
         self.0
     }
 
+    /// The bytes of each option.
+    pub fn raw(self) -> impl Iterator<Item = &'a [u8]> {
+        let mut rest = self.0;
+        core::iter::from_fn(move || {
+            let (option, behind) = rest.split_at_checked(usize::from(*rest.get(1)?) * 8)?;
+            rest = behind;
+            Some(option)
+        })
+    }
+
     /// The Ethernet address of the sender, if an option tells it.
     pub fn source_link_layer(mut self) -> Option<EthernetAddress> {
         self.find_map(|option| match option {
@@ -231,10 +302,9 @@ impl<'a> Iterator for NdpOptions<'a> {
     type Item = NdpOption<'a>;
 
     fn next(&mut self) -> Option<NdpOption<'a>> {
-        let [kind, len, ..] = *self.0 else { return None };
-        let (option, rest) = self.0.split_at_checked(usize::from(len) * 8)?;
-        self.0 = rest;
-        Some(NdpOption::parse(kind, option))
+        let option = self.raw().next()?;
+        self.0 = &self.0[option.len()..];
+        Some(NdpOption::parse(option))
     }
 }
 

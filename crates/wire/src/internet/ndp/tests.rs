@@ -2,7 +2,7 @@ use std::vec;
 use std::vec::Vec;
 
 use super::*;
-use crate::{EthernetAddress, Icmpv6Message};
+use crate::{EthernetAddress, FieldValue, Icmpv6Message};
 
 const SOURCE: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
 const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
@@ -129,4 +129,17 @@ fn a_full_buffer_takes_no_more() {
         preferred_lifetime: 0,
     })));
     assert!(buffer.push(NdpOption::Mtu(1280)));
+}
+
+#[test]
+fn the_fields_of_an_option_are_read_from_its_bytes() {
+    let buffer = options(&[NdpOption::Mtu(1500), NdpOption::SourceLinkLayer(ADDRESS)]);
+    let value = |option: &[u8], name| {
+        let field = option_fields(option[0]).iter().find(|field| field.name == name);
+        field.and_then(|field| field.value(option))
+    };
+    let raw: Vec<_> = buffer.options().raw().collect();
+    assert_eq!(raw.len(), 2);
+    assert_eq!(value(raw[0], "mtu"), Some(FieldValue::Number(1500)));
+    assert_eq!(value(raw[1], "address"), Some(FieldValue::Ethernet(ADDRESS)));
 }

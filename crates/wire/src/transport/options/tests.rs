@@ -1,6 +1,7 @@
 use std::vec::Vec;
 
 use super::*;
+use crate::FieldValue;
 
 fn emitted(options: &TcpOptions) -> Vec<u8> {
     let mut out = std::vec![0xaa; options.encoded_len()];
@@ -138,4 +139,19 @@ fn a_duplicate_report_lies_below_the_ack_or_inside_the_second_block() {
     assert_eq!(of(&[block(1200, 1300), block(1100, 1400)]).duplicate_sack(ack), Some(block(1200, 1300)));
     assert_eq!(of(&[block(1200, 1300), block(1400, 1500)]).duplicate_sack(ack), None);
     assert_eq!(of(&[]).duplicate_sack(ack), None);
+}
+
+#[test]
+fn the_fields_of_an_option_are_read_from_its_bytes() {
+    let header = [1, 2, 4, 5, 0xb4, 172, 5, 0, 0, 9, 200, 2];
+    let shown: Vec<_> = walk(&header)
+        .map(Result::unwrap)
+        .flat_map(|option| {
+            fields(option.kind).iter().map(move |field| (field.name, field.value(option.bytes)))
+        })
+        .filter_map(|(name, value)| value.map(|value| (name, value)))
+        .filter(|(name, _)| !matches!(*name, "kind" | "length"))
+        .collect();
+    let expected = [("mss", FieldValue::Number(1460)), ("ect0_bytes", FieldValue::Number(9))];
+    assert_eq!(shown, expected);
 }

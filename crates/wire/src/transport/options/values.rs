@@ -2,7 +2,7 @@
 
 use arrayvec::ArrayVec;
 
-use super::kind;
+use super::{AccEcn0Option, AccEcn1Option, SackBlockFixed, TimestampsOption, UserTimeoutOption, kind};
 use crate::SeqNumber;
 
 /// Timestamps (RFC 7323 3.2).
@@ -12,6 +12,21 @@ pub struct TcpTimestamps {
     pub value: u32,
     /// TSecr: the latest value received from the other side; counts with the ACK flag.
     pub echo: u32,
+}
+
+impl TcpTimestamps {
+    #[inline]
+    pub(super) fn from_bytes(option: &[u8; TimestampsOption::LEN]) -> Self {
+        let TimestampsOption { value, echo, .. } = TimestampsOption::from_bytes(option);
+        TcpTimestamps { value, echo }
+    }
+
+    #[inline]
+    pub(super) fn to_bytes(self) -> [u8; TimestampsOption::LEN] {
+        let TcpTimestamps { value, echo } = self;
+        let length = TimestampsOption::LEN as u8;
+        TimestampsOption { kind: kind::TIMESTAMPS, length, value, echo }.to_bytes()
+    }
 }
 
 /// A range of sequence numbers that arrived (RFC 2018 3). As on the wire: nothing is known of its order.
@@ -24,15 +39,13 @@ pub struct SackBlock {
 }
 
 impl SackBlock {
-    pub(super) fn from_bytes([a, b, c, d, e, f, g, h]: [u8; 8]) -> Self {
-        SackBlock {
-            left: SeqNumber(u32::from_be_bytes([a, b, c, d])),
-            right: SeqNumber(u32::from_be_bytes([e, f, g, h])),
-        }
+    pub(super) fn from_bytes(block: &[u8; SackBlockFixed::LEN]) -> Self {
+        let SackBlockFixed { left, right } = SackBlockFixed::from_bytes(block);
+        SackBlock { left: SeqNumber(left), right: SeqNumber(right) }
     }
 
-    pub(super) fn to_bytes(self) -> [u8; 8] {
-        (u64::from(self.left.0) << 32 | u64::from(self.right.0)).to_be_bytes()
+    pub(super) fn to_bytes(self) -> [u8; SackBlockFixed::LEN] {
+        SackBlockFixed { left: self.left.0, right: self.right.0 }.to_bytes()
     }
 }
 
@@ -99,29 +112,50 @@ impl AccEcnOption {
         self.counters.get(if self.order == AccEcnOrder::Ect1First { 0 } else { 2 }).copied()
     }
 
-    /// Reads as many whole counters as there are; what is left over is ignored (RFC 9768 3.2.3.1).
-    pub(super) fn parse(order: AccEcnOrder, data: &[u8]) -> Self {
-        let (counters, _) = data.as_chunks::<3>();
-        let counters = counters.iter().take(3).map(|&[a, b, c]| u32::from_be_bytes([0, a, b, c])).collect();
-        AccEcnOption { order, counters }
+    /// Reads as many whole counters as the option of either kind has; what is left over is ignored (RFC 9768
+    /// 3.2.3.1).
+    pub(super) fn parse(option: &[u8]) -> Self {
+        let mut whole = [0; AccEcn0Option::LEN];
+        let present = option.len().min(whole.len());
+        whole[..present].copy_from_slice(&option[..present]);
+        let (order, counters) = if whole[0] == kind::ACC_ECN_0 {
+            let option = AccEcn0Option::from_bytes(&whole);
+            (AccEcnOrder::Ect0First, [option.ect0_bytes, option.ce_bytes, option.ect1_bytes])
+        } else {
+            let option = AccEcn1Option::from_bytes(&whole);
+            (AccEcnOrder::Ect1First, [option.ect1_bytes, option.ce_bytes, option.ect0_bytes])
+        };
+        let count = present.saturating_sub(2) / COUNTER;
+        AccEcnOption { order, counters: counters.into_iter().take(count).collect() }
     }
 
-    pub(super) fn encode(&self) -> (u8, ArrayVec<u8, 9>) {
-        let kind = match self.order {
-            AccEcnOrder::Ect0First => kind::ACC_ECN_0,
-            AccEcnOrder::Ect1First => kind::ACC_ECN_1,
+    pub(super) fn to_bytes(&self) -> ArrayVec<u8, { AccEcn0Option::LEN }> {
+        let counter = |i: usize| self.counters.get(i).copied().unwrap_or_default();
+        let length = (2 + self.counters.len() * COUNTER) as u8;
+        let whole = match self.order {
+            AccEcnOrder::Ect0First => AccEcn0Option {
+                kind: kind::ACC_ECN_0,
+                length,
+                ect0_bytes: counter(0),
+                ce_bytes: counter(1),
+                ect1_bytes: counter(2),
+            }
+            .to_bytes(),
+            AccEcnOrder::Ect1First => AccEcn1Option {
+                kind: kind::ACC_ECN_1,
+                length,
+                ect1_bytes: counter(0),
+                ce_bytes: counter(1),
+                ect0_bytes: counter(2),
+            }
+            .to_bytes(),
         };
-        let data = self
-            .counters
-            .iter()
-            .flat_map(|counter| {
-                let [_, low @ ..] = counter.to_be_bytes();
-                low
-            })
-            .collect();
-        (kind, data)
+        whole.into_iter().take(length.into()).collect()
     }
 }
+
+/// Bytes of a counter in an accurate ECN option.
+const COUNTER: usize = 3;
 
 /// How long the sender of the option lets data go unacknowledged before it gives up (RFC 5482 3), up to
 /// 32767 of its unit.
@@ -134,18 +168,18 @@ pub enum UserTimeout {
 }
 
 impl UserTimeout {
-    pub(super) const fn from_bits(bits: u16) -> Self {
-        match bits & 0x8000 {
-            0 => UserTimeout::Seconds(bits),
-            _ => UserTimeout::Minutes(bits & 0x7fff),
-        }
+    pub(super) fn from_bytes(option: &[u8; UserTimeoutOption::LEN]) -> Self {
+        let UserTimeoutOption { minutes, timeout, .. } = UserTimeoutOption::from_bytes(option);
+        if minutes { UserTimeout::Minutes(timeout) } else { UserTimeout::Seconds(timeout) }
     }
 
-    pub(super) const fn to_bits(self) -> u16 {
-        match self {
-            UserTimeout::Seconds(time) => time & 0x7fff,
-            UserTimeout::Minutes(time) => time | 0x8000,
-        }
+    pub(super) fn to_bytes(self) -> [u8; UserTimeoutOption::LEN] {
+        let (minutes, timeout) = match self {
+            UserTimeout::Seconds(timeout) => (false, timeout),
+            UserTimeout::Minutes(timeout) => (true, timeout),
+        };
+        let length = UserTimeoutOption::LEN as u8;
+        UserTimeoutOption { kind: kind::USER_TIMEOUT, length, minutes, timeout }.to_bytes()
     }
 
     /// The timeout in seconds.
