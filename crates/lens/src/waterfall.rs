@@ -167,13 +167,13 @@ impl Waterfall {
 }
 
 impl Phase {
-    /// Why it took as long as it did, in a few words.
+    /// Why it took as long as it did, in a few words. Numbers are milliseconds.
     pub fn reason(&self) -> String {
         self.reasons().join(" · ")
     }
 
     fn reasons(&self) -> Vec<String> {
-        let mut items = cause::items(&self.parts, &self.notes);
+        let mut items = cause::items(&self.parts, &self.notes, self.duration);
         match &self.outcome {
             PhaseOutcome::Done => {}
             PhaseOutcome::Failed(message) => items = vec![message.clone()],

@@ -44,7 +44,7 @@ fn the_report_has_the_fields_and_units_it_promises() {
                 "name": "connect",
                 "start_ms": 20.0,
                 "ms": 20.123,
-                "reason": "1 RTT 20.1",
+                "reason": "1 RTT",
             }],
             "http": { "version": "2", "status": 200 },
             "tcp": {

@@ -125,14 +125,16 @@ impl Cause {
         }
     }
 
-    fn words(&self, duration: Duration) -> String {
+    /// In words, with the milliseconds unless they are `known` from elsewhere.
+    fn words(&self, duration: Duration, known: bool) -> String {
         let ms = milliseconds(duration);
+        let and_ms = |words: String| if known { words } else { format!("{words} {ms}") };
         match self {
-            Cause::RoundTrips { count } => format!("{count} RTT {ms}"),
-            Cause::Queries { count } => format!("{} answered in {ms}", plural(*count, "query", "queries")),
+            Cause::RoundTrips { count } => and_ms(format!("{count} RTT")),
+            Cause::Queries { count } => and_ms(plural(*count, "query", "queries")),
             Cause::QueryLost { count: 1 } => format!("asked again after {ms}"),
             Cause::QueryLost { count } => format!("asked again {count} times, +{ms}"),
-            Cause::Neighbour => format!("next hop's address {ms}"),
+            Cause::Neighbour => and_ms("next hop's address".into()),
             Cause::Lost { repair } => lost(*repair, &ms),
             Cause::HeadOfLine { holes } => {
                 format!("{} at the peer, data waited +{ms}", plural(*holes, "loss", "losses"))
@@ -141,20 +143,21 @@ impl Cause {
                 format!("{} at the peer, repaired +{ms}", plural(*frames, "loss", "losses"))
             }
             Cause::Serialisation { bytes, rate } => {
-                format!("{} at {} {ms}", amount(*bytes), bit_rate(*rate as f64))
+                and_ms(format!("{} at {}", amount(*bytes), bit_rate(*rate as f64)))
             }
             Cause::Jitter => format!("jitter +{ms}"),
             Cause::PeerWindow { rounds } => {
-                format!("{} for the sender's window {ms}", plural(*rounds, "wait", "waits"))
+                and_ms(format!("{} for the sender's window", plural(*rounds, "wait", "waits")))
             }
-            Cause::Limited { by } => format!("{} {ms}", limit_name(*by)),
+            Cause::Limited { by } => and_ms(limit_name(*by).into()),
             Cause::Transfer { bytes } if duration.is_zero() => amount(*bytes),
             Cause::Transfer { bytes } => {
                 let rate = *bytes as f64 * 8.0 / duration.as_secs_f64();
                 format!("{} at {}", amount(*bytes), bit_rate(rate))
             }
-            Cause::Tls => format!("crypto {ms}"),
+            Cause::Tls => and_ms("crypto".into()),
             Cause::ServerThink => "not the network".into(),
+            Cause::Unanswered if known => "no answer".into(),
             Cause::Unanswered => format!("no answer for {ms}"),
             Cause::Own => "fathom itself".into(),
         }
@@ -177,14 +180,17 @@ fn lost(repair: Repair, ms: &str) -> String {
     format!("{}, repaired +{ms} ({by})", plural(repair.count(), "loss", "losses"))
 }
 
-/// The parts in words, and the notes.
-pub(super) fn items(parts: &[Part], notes: &[String]) -> Vec<String> {
+/// The parts in words, and the notes. A part that is all of the `whole` does not repeat its milliseconds.
+pub(super) fn items(parts: &[Part], notes: &[String], whole: Duration) -> Vec<String> {
+    let words = |part: &Part| {
+        let known = milliseconds(part.duration) == milliseconds(whole);
+        part.cause.words(part.duration, known)
+    };
     // Below a twentieth of a millisecond nobody could act on it, unless there is nothing else.
     let shown = |part: &&Part| part.duration >= Duration::from_micros(50);
-    let mut items: Vec<String> =
-        parts.iter().filter(shown).map(|part| part.cause.words(part.duration)).collect();
+    let mut items: Vec<String> = parts.iter().filter(shown).map(words).collect();
     if items.is_empty() {
-        items.extend(parts.first().map(|part| part.cause.words(part.duration)));
+        items.extend(parts.first().map(words));
     }
     items.extend(notes.iter().cloned());
     items

@@ -22,6 +22,9 @@ pub(super) fn picture(command: &str, output: &str, waterfall: &[Line]) -> String
     for text in output.lines().flat_map(|text| wrap(text, COLUMNS)) {
         lines.push(Line(vec![(Paint::Plain, text)]));
     }
+    if !output.is_empty() {
+        lines.push(Line::default());
+    }
     lines.extend(waterfall.iter().cloned());
     let width = 2.0 * MARGIN + COLUMNS as f64 * CELL_WIDTH;
     let height = TITLE_BAR + MARGIN + lines.len() as f64 * CELL_HEIGHT;

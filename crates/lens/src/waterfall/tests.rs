@@ -5,6 +5,7 @@ use fathom_record::{
     SendReason, SpanEnd, SpanId, SpanNote, SpanStart,
 };
 use fathom_wire::Instant;
+use proptest::prelude::*;
 
 use super::*;
 
@@ -160,10 +161,10 @@ fn a_request_over_a_clean_path_is_four_phases_of_one_round_trip() {
     assert_eq!(
         rows(&waterfall),
         [
-            ("resolve", 20.0, "1 RTT 20.0 · 2 queries · ttl 300".into()),
-            ("connect", 20.0, "1 RTT 20.0".into()),
-            ("handshake", 20.0, "1 RTT 20.0".into()),
-            ("request", 20.0, "1 RTT 20.0".into()),
+            ("resolve", 20.0, "1 RTT · 2 queries · ttl 300".into()),
+            ("connect", 20.0, "1 RTT".into()),
+            ("handshake", 20.0, "1 RTT".into()),
+            ("request", 20.0, "1 RTT".into()),
         ]
     );
     assert_eq!(waterfall.total, Duration::from_millis(80));
@@ -176,11 +177,14 @@ fn a_request_over_a_clean_path_is_four_phases_of_one_round_trip() {
 fn a_lost_syn_is_named_with_its_cost() {
     let mut run = Run::default();
     fetch(&mut run, [0.0, 1000.0, 0.0, 0.0]);
-    run.segment(1020.0, SendReason::RetransmissionTimeout { number: 1 }, 100, 0);
-    let waterfall = run.waterfall();
-    let connect = &waterfall.phases[1];
-    assert_eq!(connect.reason(), "SYN or its answer lost, sent again, +1000.0 (RTO) · 1 RTT 20.0");
-    assert_eq!(connect.losses, [Duration::from_millis(1020)]);
+    for why in [SendReason::RetransmissionTimeout { number: 1 }, SendReason::Syn] {
+        let mut run = Run { records: run.records.clone() };
+        run.segment(1020.0, why, 100, 0);
+        let waterfall = run.waterfall();
+        let connect = &waterfall.phases[1];
+        assert_eq!(connect.reason(), "SYN or its answer lost, sent again, +1000.0 (RTO) · 1 RTT 20.0");
+        assert_eq!(connect.losses, [Duration::from_millis(1020)]);
+    }
 }
 
 #[test]
@@ -230,7 +234,7 @@ fn a_server_that_thinks_gets_a_row_of_its_own() {
     assert_eq!(waterfall.phases[2].reason(), "1 RTT 20.0 · crypto 3.5");
     assert_eq!(
         rows(&waterfall)[3..],
-        [("request", 20.0, "1 RTT 20.0".into()), ("server_think", 71.4, "not the network".into())]
+        [("request", 20.0, "1 RTT".into()), ("server_think", 71.4, "not the network".into())]
     );
     assert_eq!(waterfall.phases[4].start, Duration::from_micros(83_500));
 }
@@ -239,7 +243,7 @@ fn a_server_that_thinks_gets_a_row_of_its_own() {
 fn an_answer_that_is_a_little_late_was_not_thought_about() {
     let mut run = Run::default();
     fetch(&mut run, [0.0, 0.0, 0.0, 0.9]);
-    assert_eq!(rows(&run.waterfall())[3..], [("request", 20.9, "1 RTT 20.9".into())]);
+    assert_eq!(rows(&run.waterfall())[3..], [("request", 20.9, "1 RTT".into())]);
 }
 
 #[test]
@@ -261,12 +265,40 @@ fn a_question_to_the_resolver_that_was_lost_is_named() {
 }
 
 #[test]
+fn a_name_that_is_asked_for_again_later_was_not_lost() {
+    let mut run = Run::default();
+    let fetch = fetch(&mut run, [0.0; 4]);
+    for ms in [0.0, 100.0] {
+        run.dns(ms, Direction::Transmitted, 1);
+        run.dns(ms + 20.0, Direction::Received, 1);
+    }
+    run.span(fetch, "resolve", 100.0, 120.0);
+    let waterfall = run.waterfall();
+    assert_eq!(waterfall.phases.last().unwrap().reason(), "1 RTT · 1 query");
+}
+
+#[test]
+fn a_handshake_before_tls_1_3_takes_two_round_trips() {
+    let mut run = Run::default();
+    let fetch = fetch(&mut run, [0.0; 4]);
+    let old = run.span(fetch, "handshake", 100.0, 143.0);
+    run.fact(old, "version", "TLSv1.2");
+    run.done(150.0, fetch);
+    let waterfall = run.waterfall();
+    let handshake = waterfall.phases.iter().rfind(|phase| phase.name == "handshake").unwrap();
+    assert_eq!(
+        (handshake.label.as_str(), handshake.reason()),
+        ("1.2 full", "2 RTT 40.0 · crypto 3.0".into())
+    );
+}
+
+#[test]
 fn a_resolver_that_takes_longer_than_a_round_trip_is_charged() {
     let mut run = Run::default();
     fetch(&mut run, [30.0, 0.0, 0.0, 0.0]);
     run.dns(0.0, Direction::Transmitted, 1);
     run.dns(50.0, Direction::Received, 1);
-    assert_eq!(run.waterfall().phases[0].reason(), "2 queries answered in 50.0 · ttl 300");
+    assert_eq!(run.waterfall().phases[0].reason(), "2 queries · ttl 300");
 }
 
 /// A response of 100 kB in frames 8 ms apart, after one wait of 40 ms.
@@ -351,7 +383,7 @@ fn attempts_that_lost_the_race_are_shown_and_not_counted() {
     let rows: Vec<_> = waterfall.phases.iter().map(|phase| (phase.label.as_str(), phase.reason())).collect();
     assert_eq!(
         rows,
-        [("connect v6", "no answer for 250.0 · given up".into()), ("connect v4", "1 RTT 20.0".to_owned())]
+        [("connect v6", "no answer for 250.0 · given up".into()), ("connect v4", "1 RTT".to_owned())]
     );
 }
 
@@ -428,12 +460,12 @@ fn the_text_is_what_a_person_sees() {
         "\
 HTTP/2 200   1.3 kB   example.com → 93.184.215.14:443   TLS 1.3 · X25519 · h2 · cubic · seed 7
                       0            50          100 ms
-A dns  resolve        ▇▇▇▇▇                                20.0   1 RTT 20.0 · 2 queries · ttl 300
-T tcp  connect             ▇▇▇▇▇                           20.0   1 RTT 20.0
-A tls  1.3 full                 ▇▇▇▇▇                      20.0   1 RTT 20.0
+A dns  resolve        ▇▇▇▇▇                                20.0   1 RTT · 2 queries · ttl 300
+T tcp  connect             ▇▇▇▇▇                           20.0   1 RTT
+A tls  1.3 full                 ▇▇▇▇▇                      20.0   1 RTT
 A http request                       ▇▇▇▇▇▇▇▇▇▇╳▇▇▇▇       60.0   1 loss, repaired +40.0 (RTO) ·
                                                                   1 RTT 20.0
-       server think                                 ░░░    10.0   not the network
+  server think                                      ░░░    10.0   not the network
                                                   total   130.0
 where round trips 80.0 · loss 40.0 · server think 10.0
 "
@@ -442,7 +474,9 @@ where round trips 80.0 · loss 40.0 · server think 10.0
 
 #[test]
 fn the_text_fits_every_width_from_60_columns_on() {
-    let waterfall = eventful();
+    let mut waterfall = eventful();
+    waterfall.headline.host = Some("a.".repeat(100));
+    waterfall.hops = vec!["https://".to_owned() + &"a.".repeat(100); 2];
     for width in [0, 60, 61, 79, 80, 99, 120, 200] {
         let text = waterfall.to_text(Style::plain(width));
         let longest = text.lines().map(|line| line.chars().count()).max().unwrap();
@@ -474,4 +508,81 @@ fn the_picture_shows_the_same_words_and_is_well_formed() {
     }
     assert_eq!(svg.matches("<text").count(), svg.matches("</text>").count());
     assert!(svg.starts_with("<svg") && svg.ends_with("</svg>\n") && !svg.contains("▇"));
+}
+
+/// Any record that has a say in the waterfall, of a flow and spans that may exist.
+fn any_kind() -> impl Strategy<Value = Kind> {
+    let name = prop::sample::select(
+        &["fetch", "resolve", "connect", "handshake", "request", "response", "other"][..],
+    );
+    let id = (1..20_u64).prop_map(|counter| RecordId { shard: 0, counter });
+    let start = (name, proptest::option::of(id.clone()), any::<bool>()).prop_map(|(name, parent, flow)| {
+        let flow = flow.then_some(FLOW);
+        Kind::SpanStart(SpanStart {
+            parent,
+            layer: Layer::Application,
+            name,
+            detail: "http://a/".into(),
+            flow,
+        })
+    });
+    let outcome =
+        prop_oneof![Just(Outcome::Done), Just(Outcome::Failed("no".into())), Just(Outcome::Cancelled)];
+    let end = (id, outcome).prop_map(|(span, outcome)| Kind::SpanEnd(SpanEnd { span, outcome }));
+    let why = prop_oneof![
+        Just(SendReason::Syn),
+        Just(SendReason::NewData),
+        Just(SendReason::RetransmissionTimeout { number: 1 }),
+        Just(SendReason::FastRetransmit),
+    ];
+    let segment = (why, 0..5_u32, 0..2_u32).prop_map(|(why, seq, len)| Engine::TcpSegment {
+        flow: FLOW,
+        why,
+        seq,
+        ack: 0,
+        len,
+    });
+    let rtt = (0..30_u64).prop_map(|ms| {
+        let sample = Duration::from_millis(ms);
+        Engine::Rtt { flow: FLOW, sample, srtt: sample, rttvar: sample, rto: sample }
+    });
+    let limit =
+        prop::sample::select(&[Limit::Application, Limit::CongestionWindow, Limit::ReceiveWindow][..]);
+    let engine = prop_oneof![
+        segment,
+        rtt,
+        limit.prop_map(|by| Engine::Limited { flow: FLOW, by }),
+        Just(Engine::HoleOpened { flow: FLOW, seq: 1 }),
+        Just(Engine::HoleFilled { flow: FLOW, seq: 2 }),
+        Just(Engine::Link { interface: InterfaceIndex(0), fate: LinkFate::Lost, frame: None }),
+        Just(Engine::Packet { why: SendReason::NeighbourRequest }),
+    ];
+    prop_oneof![start, end, engine.prop_map(Kind::Engine)]
+}
+
+proptest! {
+    #[test]
+    fn the_parts_of_any_run_sum_to_the_whole(
+        kinds in proptest::collection::vec((0..20_u64, any_kind()), 0..40),
+        rate in proptest::option::of(1..10_000_u64),
+        jitter in 0..50_u64,
+    ) {
+        let mut run = Run::default();
+        let fetch = run.start(0.0, None, "fetch", "http://example.com/");
+        run.opened(0.0);
+        let mut now = 0;
+        for (step, kind) in kinds {
+            now += step;
+            run.push(now as f64, kind);
+            run.data(now as f64, 10);
+        }
+        run.done(now as f64, fetch);
+        let jitter = Duration::from_millis(jitter);
+        let hints = Hints { links: vec![LinkType::Raw], rate_down: rate, jitter, ..Hints::default() };
+        let waterfall = run.waterfall_with(&hints);
+        for width in [0, 80, 200] {
+            let text = waterfall.to_text(Style::plain(width));
+            prop_assert!(text.lines().all(|line| line.chars().count() <= width.max(60)), "{}", text);
+        }
+    }
 }

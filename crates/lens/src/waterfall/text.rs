@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::cause::{amount, milliseconds};
 use super::{Headline, Phase, PhaseOutcome, Waterfall};
-use crate::style::{Line, Paint, wrap_items};
+use crate::style::{Line, Paint, wrap, wrap_items};
 
 /// Columns of layer, protocol and label.
 const NAMES: usize = 22;
@@ -27,9 +27,7 @@ pub(super) fn lines(waterfall: &Waterfall, columns: usize) -> Vec<Line> {
             && new_hop
             && let Some(url) = waterfall.hops.get(phase.hop)
         {
-            let mut line = Line::default();
-            line.push(Paint::Bold, url.clone());
-            lines.push(line);
+            lines.extend(wrap(url, columns).into_iter().map(|text| Line(vec![(Paint::Bold, text)])));
         }
         lines.extend(layout.row(phase));
     }
@@ -57,11 +55,10 @@ fn headline(headline: &Headline, columns: usize) -> Vec<Line> {
             line.push(paint, piece);
         }
     };
-    for (paint, item) in
-        [(Paint::Bold, status.clone()), (Paint::Plain, bytes.map(amount)), (Paint::Plain, from)]
-    {
-        if let Some(item) = item {
-            add(paint, item);
+    let items = [(Paint::Bold, status.clone()), (Paint::Plain, bytes.map(amount)), (Paint::Plain, from)];
+    for (paint, item) in items {
+        for piece in item.iter().flat_map(|item| wrap(item, columns)) {
+            add(paint, piece);
         }
     }
     for piece in wrap_items(facts, columns) {
@@ -128,8 +125,10 @@ impl Layout {
         // The server's time and our own are on no layer of the network.
         let letter = if paint == Paint::Dim { ' ' } else { phase.layer.letter() };
         line.push(paint, format!("{letter} "));
-        line.push(paint, format!("{:<5}", if paint == Paint::Dim { "" } else { phase.protocol }));
-        let label: String = phase.label.chars().take(self.names - 8).collect();
+        if paint != Paint::Dim {
+            line.push(paint, format!("{:<5}", phase.protocol));
+        }
+        let label: String = phase.label.chars().take(self.names - 1 - line.width()).collect();
         line.push(if phase.outcome == PhaseOutcome::Done { Paint::Plain } else { Paint::Dim }, label);
         line.pad_to(self.names);
         self.bar(&mut line, phase, paint);
@@ -197,7 +196,7 @@ impl Layout {
 
 /// The distance of ticks: 1, 2 or 5 times a power of ten, so that numbers have room.
 fn step(total: Duration, columns: usize) -> Duration {
-    let ticks = (columns / 8).max(1) as u32;
+    let ticks = (columns / 7).max(1) as u32;
     let wanted = (total / ticks).as_nanos().max(1);
     let mut power = 1_u128;
     while power * 10 <= wanted {
