@@ -115,18 +115,30 @@ impl<'a> View<'a> {
 
 /// The fields of a header by its description; those that the bytes end before are left out.
 pub(crate) fn fields(table: &'static [Field], header: &[u8]) -> Vec<FieldView> {
+    table.iter().filter_map(|field| view(field, header, Cow::Borrowed(field.name), 0)).collect()
+}
+
+/// The fields of an option by its description, named `option.field`; it begins `offset` bytes behind the
+/// first byte of its header.
+pub(crate) fn option_fields(
+    table: &'static [Field],
+    option: &[u8],
+    name: &str,
+    offset: usize,
+) -> impl Iterator<Item = FieldView> {
     table
         .iter()
-        .filter_map(|field| {
-            Some(FieldView {
-                name: Cow::Borrowed(field.name),
-                bits: field.start..field.end,
-                value: field.value(header)?.to_string(),
-                reference: field.reference,
-                description: field.description,
-            })
-        })
-        .collect()
+        .filter_map(move |field| view(field, option, Cow::Owned(format!("{name}.{}", field.name)), offset))
+}
+
+fn view(field: &Field, bytes: &[u8], name: Cow<'static, str>, offset: usize) -> Option<FieldView> {
+    Some(FieldView {
+        name,
+        bits: offset * 8 + field.start..offset * 8 + field.end,
+        value: field.value(bytes)?.to_string(),
+        reference: field.reference,
+        description: field.description,
+    })
 }
 
 /// A field that no description has, such as an option: whole bytes, counted from the header's first.

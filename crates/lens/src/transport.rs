@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 use fathom_record::Layer;
-use fathom_wire::transport::options::{kind, walk};
+use fathom_wire::transport::options::{self, kind, walk};
 use fathom_wire::{RawOption, TcpFlags, TcpHeader, UdpHeader};
 
 use crate::application;
-use crate::dissect::{FieldView, View, field, fields};
+use crate::dissect::{FieldView, View, field, fields, option_fields};
 
 /// A UDP datagram. `cut`: it goes on in other fragments.
 pub(crate) fn udp(view: &mut View<'_>, range: Range<usize>, cut: bool) {
@@ -36,14 +36,19 @@ pub(crate) fn tcp(view: &mut View<'_>, range: Range<usize>) {
     let header_len = TcpHeader::data_offset(bytes);
     let payload = range.start + header_len..range.end;
     let mut table = fields(TcpHeader::FIELDS, bytes);
-    let options: Vec<FieldView> = walk(&bytes[TcpHeader::LEN..header_len])
-        .map_while(Result::ok)
-        .filter(|option| !matches!(option.kind, kind::END | kind::NOP))
-        .map(|option| describe_option(&header, option))
-        .collect();
-    let shown: Vec<String> =
-        options.iter().map(|option| format!("{} {}", option.name, option.value)).collect();
-    table.extend(options);
+    let mut shown = Vec::new();
+    for option in walk(&bytes[TcpHeader::LEN..header_len]).map_while(Result::ok) {
+        if matches!(option.kind, kind::END | kind::NOP) {
+            continue;
+        }
+        let whole = describe_option(&header, option);
+        shown.push(format!("{} {}", whole.name, whole.value));
+        let offset = TcpHeader::LEN + option.offset;
+        let parts = option_fields(options::fields(option.kind), option.bytes, &whole.name, offset);
+        let parts: Vec<FieldView> = parts.collect();
+        table.push(whole);
+        table.extend(parts);
+    }
     let mut summary = summarize(&header, payload.len());
     if header.flags.contains(TcpFlags::SYN) || !header.options.sack.is_empty() {
         summary += &format!(" <{}>", shown.join(", ").replace(" yes", ""));

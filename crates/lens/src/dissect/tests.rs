@@ -45,6 +45,8 @@ fn a_syn_is_shown_with_its_options() {
     assert_eq!((field("seq").value.as_str(), field("seq").bits.clone()), ("5841", 32..64));
     assert_eq!((field("mss").value.as_str(), field("mss").reference), ("1460", "RFC 9293 3.7.1"));
     assert_eq!(field("mss").bits, 160..192);
+    assert_eq!((field("mss.mss").value.as_str(), field("mss.mss").bits.clone()), ("1460", 176..192));
+    assert_eq!((field("ts.value").value.as_str(), field("ts.value").reference), ("7", "RFC 7323 3.2"));
 }
 
 #[test]
@@ -123,13 +125,18 @@ fn icmp_says_what_it_is_about() {
     packet[2..4].copy_from_slice(&sum.to_be_bytes());
     let packet = ip_without_checksum("93.184.215.14", "10.0.2.100", packet);
     assert_eq!(words(&packet, LinkType::Raw)[1], "icmp4 port unreachable, for UDP 10.0.2.100→93.184.215.14");
+    let target: std::net::Ipv6Addr = "2001:db8::2".parse().unwrap();
     let solicitation =
-        [&[135, 0, 0, 0, 0, 0, 0, 0][..], &"2001:db8::2".parse::<std::net::Ipv6Addr>().unwrap().octets()]
-            .concat();
+        [&[135, 0, 0, 0, 0, 0, 0, 0][..], &target.octets(), &[1, 1, 2, 0, 0, 0, 0, 7]].concat();
     let [from, to] = ["2001:db8::1", "ff02::1:ff00:2"].map(|address| address.parse().unwrap());
     let mut packet = ip(from, to, IpProtocol::Icmpv6, solicitation, 2);
     packet[7] = 255;
     assert_eq!(words(&packet, LinkType::Raw)[1], "icmp6 who has 2001:db8::2?");
+    let header = dissect(&packet, LinkType::Raw).headers.pop().unwrap();
+    assert_eq!(header.range.len(), 32);
+    let address = header.fields.last().unwrap();
+    assert!(address.name.starts_with("source_link_layer.") && address.bits == (208..256), "{address:?}");
+    assert_eq!(address.value, "02:00:00:00:00:07");
 }
 
 /// An ICMPv4 message has no pseudo-header in its checksum.

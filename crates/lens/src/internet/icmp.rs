@@ -4,10 +4,10 @@ use std::net::Ipv6Addr;
 use std::ops::Range;
 
 use fathom_record::Layer;
-use fathom_wire::internet::{icmpv4, icmpv6};
+use fathom_wire::internet::{icmpv4, icmpv6, ndp};
 use fathom_wire::{Icmpv4Message, Icmpv6Message, IpHeader, NdpMessage, NdpOption, NdpOptions};
 
-use crate::dissect::{View, fields};
+use crate::dissect::{View, fields, option_fields};
 
 /// Bytes that every message begins with and that the tables of fields describe.
 const HEADER: usize = 8;
@@ -31,15 +31,35 @@ pub(super) fn v6(
     cut: bool,
 ) {
     let bytes = view.bytes(range.clone());
-    let table = fields(icmpv6::fields(bytes.first().copied().unwrap_or_default()), bytes);
+    let mut table = fields(icmpv6::fields(bytes.first().copied().unwrap_or_default()), bytes);
     let summary = match Icmpv6Message::parse(source, destination, bytes) {
-        Ok(message) => describe_v6(&message),
+        Ok(message) => {
+            if let Icmpv6Message::Ndp(message) = &message {
+                let mut offset = bytes.len() - message.options().as_bytes().len();
+                for option in message.options().raw() {
+                    let kind = option.first().copied().unwrap_or_default();
+                    table.extend(option_fields(ndp::option_fields(kind), option, option_name(kind), offset));
+                    offset += option.len();
+                }
+            }
+            describe_v6(&message)
+        }
         Err(_) if cut => "the first fragment".into(),
         Err(error) => return view.problem(error),
     };
     let end = table.last().map_or(HEADER, |field| field.bits.end / 8);
     let range = range.start..(range.start + end).min(range.end);
     view.header(Layer::Internet, "icmp6", range, summary, table);
+}
+
+fn option_name(kind: u8) -> &'static str {
+    match kind {
+        ndp::option_kind::SOURCE_LINK_LAYER => "source_link_layer",
+        ndp::option_kind::TARGET_LINK_LAYER => "target_link_layer",
+        ndp::option_kind::PREFIX_INFORMATION => "prefix_information",
+        ndp::option_kind::MTU => "mtu",
+        _ => "option",
+    }
 }
 
 fn header(range: &Range<usize>) -> Range<usize> {
