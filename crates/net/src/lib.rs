@@ -1,1 +1,36 @@
 //! A running host: its sockets, its driver, its clock.
+//!
+//! A [`Host`] is a stack that runs. Programs use it as they use the operating system: [`UdpSocket`] and [`IcmpSocket`], or [`blocking`], and with the same errors. The clock, tasks and randomness come from the host too, so a
+//! program does not know whether it runs on a real device ([`driver`]) or in a simulated internet.
+#![forbid(unsafe_code)]
+
+pub mod blocking;
+pub mod driver;
+mod error;
+mod host;
+mod icmp;
+mod resolve;
+pub mod runtime;
+mod shard;
+mod socket;
+mod span;
+mod sync;
+mod task;
+mod time;
+mod udp;
+mod wakers;
+
+pub use fathom_record::{FlowId, InterfaceIndex, Kind, Layer, Outcome, Record, RecordId, SpanId};
+pub use fathom_stack::{
+    Config, Family, IcmpErrorKind, IcmpEvent, IcmpEventKind, Interface, InterfaceId, IpCidr, Medium,
+    ReceivedDatagram, Route, Seed, Stack,
+};
+pub use fathom_wire::{EthernetAddress, Instant};
+
+pub use host::Host;
+pub use icmp::IcmpSocket;
+pub use resolve::{Resolve, Resolving};
+pub use span::Span;
+pub use task::{JoinError, JoinHandle};
+pub use time::{Elapsed, Sleep, Timeout};
+pub use udp::UdpSocket;

@@ -1,0 +1,99 @@
+//! Attaching a device to a host.
+
+use std::io;
+use std::sync::Arc;
+
+use fathom_device::Device;
+use fathom_impair::Conditions;
+use fathom_stack::{Interface, InterfaceId};
+use fathom_wire::EthernetAddress;
+
+use super::pump::{Port, Pump};
+use super::receiver::ReceivePort;
+use super::transmitter::TransmitPort;
+use crate::Host;
+
+/// A device to attach, and how.
+#[derive(Debug)]
+pub struct Attachment {
+    device: Box<dyn Device>,
+    name: Option<String>,
+    address: Option<EthernetAddress>,
+    up: Conditions,
+    down: Conditions,
+    seed: Option<u64>,
+}
+
+impl Attachment {
+    /// Attaches `device` as it is.
+    pub fn new(device: impl Device) -> Attachment {
+        Attachment {
+            device: Box::new(device),
+            name: None,
+            address: None,
+            up: Conditions::default(),
+            down: Conditions::default(),
+            seed: None,
+        }
+    }
+
+    /// Names the interface. Without this it is `eth` and its number.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Attachment {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Sets our Ethernet address. Without this it is the device's, or a random one.
+    #[must_use]
+    pub fn address(mut self, address: EthernetAddress) -> Attachment {
+        self.address = Some(address);
+        self
+    }
+
+    /// Makes the way out worse: what the host transmits meets these conditions before the device.
+    #[must_use]
+    pub fn up(mut self, conditions: Conditions) -> Attachment {
+        self.up = conditions;
+        self
+    }
+
+    /// Makes the way in worse: what the device receives meets these conditions before the host.
+    #[must_use]
+    pub fn down(mut self, conditions: Conditions) -> Attachment {
+        self.down = conditions;
+        self
+    }
+
+    /// Sets the seed of what the conditions leave to chance, which is random otherwise.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Attachment {
+        self.seed = Some(seed);
+        self
+    }
+
+    pub(super) fn attach(self, host: &Host, pump: &Arc<Pump>) -> io::Result<InterfaceId> {
+        let mtu = self.device.mtu();
+        let address = self.address.or(self.device.address().map(EthernetAddress));
+        let address = address.unwrap_or_else(|| random_address(host));
+        let (receive, transmit) = self.device.split();
+        let port = Arc::new(Port::new(receive.fd(), transmit.fd())?);
+
+        let name = self.name.unwrap_or_else(|| format!("eth{}", host.interfaces().len()));
+        let interface = host.add_interface(Interface { mtu, ..Interface::ethernet(name, address) });
+        let seed = self.seed.unwrap_or_else(|| host.random_u64());
+        let receive = ReceivePort::new(interface, receive, self.down, seed, Arc::clone(&port));
+        // Another one, so that the two directions do not lose the same frames.
+        let transmit = TransmitPort::new(interface, transmit, self.up, !seed, Arc::clone(&port));
+        pump.add(receive, transmit, port);
+        Ok(interface)
+    }
+}
+
+/// A locally administered address of one station (IEEE 802, 8.2).
+fn random_address(host: &Host) -> EthernetAddress {
+    let mut octets = [0; 6];
+    host.random(&mut octets);
+    octets[0] = octets[0] & 0xfc | 0x02;
+    EthernetAddress(octets)
+}

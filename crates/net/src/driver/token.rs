@@ -1,0 +1,99 @@
+//! The right to do something, which one thread has at a time and nobody waits for.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering, fence};
+use std::sync::{Mutex, MutexGuard, TryLockError};
+
+use crate::sync::lock;
+
+/// A value that one thread at a time works on, and work that waits for it.
+///
+/// A thread with work leaves a mark first and then tries to take the token. If another thread has it, the
+/// mark is enough: a holder looks for marks after it has let go, and takes the token again if it finds one.
+pub(crate) struct Token<T> {
+    marked: AtomicBool,
+    value: Mutex<T>,
+}
+
+impl<T> Token<T> {
+    pub(crate) fn new(value: T) -> Token<T> {
+        Token { marked: AtomicBool::new(false), value: Mutex::new(value) }
+    }
+
+    /// Has `work` done once from here on, by this thread or by the one that has the token.
+    ///
+    /// All threads must mean the same work. It must not wait for anything.
+    pub(crate) fn run(&self, mut work: impl FnMut(&mut T)) {
+        self.marked.store(true, Ordering::SeqCst);
+        // Between the mark and the look at the lock here, and between the unlocking and the look at the
+        // mark below, there is a fence: so of two threads that meet, one sees what the other did.
+        fence(Ordering::SeqCst);
+        while self.marked.load(Ordering::SeqCst) {
+            let Some(mut value) = self.try_take() else {
+                return;
+            };
+            while self.marked.swap(false, Ordering::SeqCst) {
+                work(&mut value);
+            }
+            drop(value);
+            fence(Ordering::SeqCst);
+        }
+    }
+
+    /// Takes the token, waiting for it if need be: for changes of the value itself, which are rare.
+    pub(crate) fn take(&self) -> MutexGuard<'_, T> {
+        lock(&self.value)
+    }
+
+    fn try_take(&self) -> Option<MutexGuard<'_, T>> {
+        match self.value.try_lock() {
+            Ok(value) => Some(value),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+}
+
+impl<T> fmt::Debug for Token<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Token").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicUsize;
+
+    #[test]
+    fn work_that_comes_while_the_token_is_taken_is_done_by_its_holder() {
+        let token = Token::new(0);
+        let mut inside = true;
+        token.run(|count| {
+            *count += 1;
+            if std::mem::take(&mut inside) {
+                // As another thread would, while this one has the token.
+                token.run(|_| unreachable!("the token is taken"));
+            }
+        });
+        assert_eq!(*token.take(), 2);
+    }
+
+    #[test]
+    fn no_work_is_forgotten_between_threads() {
+        // Each thread puts down work and asks for it to be done; in the end none may be left.
+        let token = Token::new(0);
+        let waiting = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..20_000 {
+                        waiting.fetch_add(1, Ordering::Relaxed);
+                        token.run(|done| *done += waiting.swap(0, Ordering::Relaxed));
+                    }
+                });
+            }
+        });
+        assert_eq!((*token.take(), waiting.into_inner()), (80_000, 0));
+    }
+}

@@ -1,0 +1,151 @@
+//! The way out: from the stack to devices.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use arrayvec::ArrayVec;
+use bytes::Bytes;
+use fathom_device::TransmitHalf;
+use fathom_impair::{Conditions, Impairment};
+use fathom_record::{DropReason, RecordId};
+use fathom_stack::{InterfaceId, Transmit, TransmitChecksum};
+use fathom_wire::Instant;
+
+use super::Clock;
+use super::pump::Port;
+use super::receiver::impairment;
+use crate::Host;
+
+/// Frames taken from the stack at a time.
+const FRAMES_AT_ONCE: usize = 32;
+/// Parts of one frame: its headers, and as many slices as a `Transmit` can hold, with room to spare.
+const PARTS: usize = 16;
+
+/// The transmitting halves of a host's devices.
+#[derive(Debug, Default)]
+pub(super) struct Transmitter {
+    ports: Vec<TransmitPort>,
+    became_blocked: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct TransmitPort {
+    interface: InterfaceId,
+    half: Box<dyn TransmitHalf>,
+    port: Arc<Port>,
+    /// Frames that the stack gave and the device had no room for, in their order.
+    waiting: VecDeque<Transmit>,
+    /// `None` for a perfect link.
+    impairment: Option<Impairment<Option<RecordId>>>,
+}
+
+impl Transmitter {
+    pub(super) fn add(&mut self, port: TransmitPort) {
+        self.ports.push(port);
+    }
+
+    /// Transmits until the stack has nothing more or the devices have no room. Devices that failed are told.
+    pub(super) fn transmit(&mut self, host: &Host, clock: &Clock) -> Vec<(InterfaceId, io::Error)> {
+        let mut failed = Vec::new();
+        for port in self.ports.iter_mut().filter(|port| !port.port.is_gone()) {
+            match port.transmit(host, clock) {
+                Ok(blocked) => {
+                    let before = port.port.blocked.swap(blocked, Ordering::AcqRel);
+                    self.became_blocked |= blocked && !before;
+                }
+                Err(error) => {
+                    port.port.gone.store(true, Ordering::Release);
+                    failed.push((port.interface, error));
+                }
+            }
+        }
+        failed
+    }
+
+    /// Whether a device ran out of room since the last call.
+    pub(super) fn became_blocked(&mut self) -> bool {
+        std::mem::take(&mut self.became_blocked)
+    }
+
+    /// When the next frame leaves an impaired link.
+    pub(super) fn next(&self) -> Option<Instant> {
+        let ports = self.ports.iter().filter(|port| port.waiting.is_empty());
+        ports.filter_map(|port| port.impairment.as_ref()?.next_delivery()).min()
+    }
+}
+
+impl TransmitPort {
+    pub(super) fn new(
+        interface: InterfaceId,
+        half: Box<dyn TransmitHalf>,
+        conditions: Conditions,
+        seed: u64,
+        port: Arc<Port>,
+    ) -> TransmitPort {
+        let impairment = impairment(conditions, seed);
+        TransmitPort { interface, half, port, waiting: VecDeque::new(), impairment }
+    }
+
+    /// Whether the device has run out of room is told.
+    fn transmit(&mut self, host: &Host, clock: &Clock) -> io::Result<bool> {
+        loop {
+            while let Some(frame) = self.waiting.front() {
+                match write(&mut *self.half, frame) {
+                    Ok(()) => {}
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                    Err(error) if error.kind() == io::ErrorKind::NetworkDown => {
+                        let reason = DropReason::InterfaceDown;
+                        host.record_drop(self.interface, reason, frame.len(), frame.cause);
+                    }
+                    Err(error) => return Err(error),
+                }
+                self.waiting.pop_front();
+            }
+            if self.pull(host, clock.now()) == 0 {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Takes frames from the stack; how many then wait for the device is told.
+    fn pull(&mut self, host: &Host, now: Instant) -> usize {
+        let Some(impairment) = &mut self.impairment else {
+            return host.poll_transmit(self.interface, FRAMES_AT_ONCE, &mut self.waiting);
+        };
+        let mut frames = ArrayVec::<Transmit, FRAMES_AT_ONCE>::new();
+        loop {
+            let count = host.poll_transmit(self.interface, FRAMES_AT_ONCE, &mut frames);
+            for frame in frames.drain(..) {
+                let fates = impairment.push(now, frame.to_bytes(), frame.cause);
+                host.record_fates(self.interface, fates, frame.cause);
+            }
+            if count < FRAMES_AT_ONCE {
+                break;
+            }
+        }
+        while let Some(delivery) = impairment.pop(now) {
+            self.waiting.push_back(whole(delivery.frame, delivery.at, delivery.tag));
+        }
+        self.waiting.len()
+    }
+}
+
+fn write(half: &mut dyn TransmitHalf, frame: &Transmit) -> io::Result<()> {
+    let parts: ArrayVec<IoSlice<'_>, PARTS> = frame.parts().map(IoSlice::new).collect();
+    half.transmit(&parts)
+}
+
+/// A frame as an impaired link left it.
+fn whole(frame: Bytes, departure: Instant, cause: Option<RecordId>) -> Transmit {
+    Transmit {
+        headers: ArrayVec::new(),
+        slices: std::iter::once(frame).collect(),
+        segment_size: None,
+        checksum: TransmitChecksum::Complete,
+        departure,
+        cause,
+    }
+}
