@@ -1,8 +1,11 @@
 //! A network namespace of a test's own.
 
 use std::ffi::OsStr;
+use std::os::fd::AsFd;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::run;
 
@@ -50,6 +53,20 @@ impl Namespace {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.name]).arg(program);
         command
+    }
+
+    /// Runs `f` on a thread of its own that is inside. What it opens there stays inside.
+    pub fn inside<R: Send>(&self, f: impl FnOnce() -> R + Send) -> R {
+        let file = std::fs::File::open(format!("/run/netns/{}", self.name));
+        let file = file.expect("`ip netns` keeps namespaces here");
+        std::thread::scope(|scope| {
+            let thread = scope.spawn(|| {
+                move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network))
+                    .expect("root may enter a namespace");
+                f()
+            });
+            thread.join().expect("the thread does not panic")
+        })
     }
 
     /// The name that `ip netns` knows it by.
