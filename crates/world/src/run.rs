@@ -202,14 +202,19 @@ impl World {
         self.agenda.set(Source::Host(host), deadline.map(|deadline| deadline.max(self.now())));
     }
 
-    /// Puts a frame of a host on a link, and tells the host what will become of it.
+    /// Puts a frame of a host on a link, and tells both ends what will become of it.
     fn send(&mut self, direction: usize, frame: &Transmit) {
         let now = self.now();
         let link = &mut self.directions[direction];
         let fates = link.impairment.push(now, frame.to_bytes(), frame.cause);
         self.agenda.set(Source::Direction(direction), link.impairment.next_delivery());
-        if let End::Interface { host, interface } = link.from {
+        let (from, to) = (link.from, link.to);
+        if let End::Interface { host, interface } = from {
             self.nodes[host].host.record_fates(interface, fates, frame.cause);
+        }
+        // The frame's record belongs to the other end.
+        if let End::Interface { host, interface } = to {
+            self.nodes[host].host.record_fates(interface, fates, None);
         }
     }
 

@@ -65,6 +65,18 @@ fn what_a_link_did_to_a_frame_names_the_frame() {
 }
 
 #[test]
+fn a_host_is_told_of_a_frame_that_never_came() {
+    let mut net = pair(2, Conditions::default().loss("100%".parse().unwrap()));
+    net.b.record(1000);
+    let socket = net.a.udp_bind(at(A4, 0)).unwrap();
+    net.world.block_on(socket.send_to(b"x", at(B4, 7))).unwrap().unwrap();
+    net.world.run_for(ms(1)).unwrap();
+    let records = net.b.drain_records();
+    let [lost] = &records[..] else { panic!("{records:#?}") };
+    assert!(matches!(lost.kind, Kind::Engine(Engine::Link { fate: LinkFate::Lost, frame: None, .. })));
+}
+
+#[test]
 fn a_host_that_does_not_record_has_spans_that_are_nothing() {
     let net = pair(3, Conditions::default());
     let span = net.a.span(Layer::Application, "request", "GET /");
