@@ -60,6 +60,8 @@ pub fn ipv4(bytes: &[u8]) {
 pub fn ipv6(bytes: &[u8]) {
     read_fields(Ipv6Header::FIELDS, bytes);
     let Ok(header) = Ipv6Header::parse_quoted(bytes) else { return };
+    let whole = bytes.len() >= Ipv6Header::LEN + usize::from(header.payload_len);
+    assert_eq!(Ipv6Header::parse(bytes).ok(), whole.then_some(header));
     let emitted = emit(header.header_len(), |out| header.emit(out));
     assert_eq!(emitted, bytes[..emitted.len()]);
     let payload = &bytes[emitted.len()..];

@@ -143,3 +143,6 @@ impl From<Ipv6Header> for IpHeader {
         IpHeader::V6(header)
     }
 }
+
+#[cfg(test)]
+mod tests;

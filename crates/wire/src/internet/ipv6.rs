@@ -120,3 +120,6 @@ impl Ipv6Header {
         .emit(out);
     }
 }
+
+#[cfg(test)]
+mod tests;

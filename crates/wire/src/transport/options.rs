@@ -179,34 +179,33 @@ impl TcpOptions {
     /// `Malformed` when an option's length is below 2 or beyond `bytes`, or there are more than 40 bytes.
     #[inline]
     pub fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
-        let mut options = TcpOptions::default();
         match bytes {
-            [] => {}
+            [] => Ok(TcpOptions::default()),
             // What nearly every segment of a connection carries (RFC 7323 appendix A).
-            [kind::NOP, kind::NOP, option @ ..] if is_timestamps(option) => {
-                options.set(option);
+            [kind::NOP, kind::NOP, kind::TIMESTAMPS, 10, ..] if bytes.len() == 12 => {
+                let timestamps = bytes.last_chunk().map(TcpTimestamps::from_bytes);
+                Ok(TcpOptions { timestamps, ..TcpOptions::default() })
             }
-            _ => options.parse_any(bytes)?,
+            _ => Self::parse_any(bytes),
+        }
+    }
+
+    fn parse_any(bytes: &[u8]) -> Result<Self, ParseError> {
+        if bytes.len() > MAX_LEN {
+            return Err(ParseError::malformed(WHAT, "more than 40 bytes"));
+        }
+        let mut options = TcpOptions::default();
+        for option in walk(bytes) {
+            let RawOption { kind, bytes, data, .. } = option?;
+            let is_padding = matches!(kind, kind::END | kind::NOP);
+            if !is_padding && !options.set(bytes) {
+                options.unknown.push(kind, data)?;
+            }
         }
         Ok(options)
     }
 
-    fn parse_any(&mut self, bytes: &[u8]) -> Result<(), ParseError> {
-        for option in walk(bytes) {
-            let RawOption { kind, bytes, data, .. } = option?;
-            let is_padding = matches!(kind, kind::END | kind::NOP);
-            if !is_padding && !self.set(bytes) {
-                self.unknown.push(kind, data)?;
-            }
-        }
-        if bytes.len() > MAX_LEN {
-            return Err(ParseError::malformed(WHAT, "more than 40 bytes"));
-        }
-        Ok(())
-    }
-
     /// Takes an option of a known kind and a possible length; says whether it is one.
-    #[inline]
     fn set(&mut self, option: &[u8]) -> bool {
         let Some((&[option_kind, _], data)) = option.split_first_chunk() else { return false };
         match option_kind {
@@ -406,12 +405,6 @@ fn take<T, const N: usize>(option: &[u8], value: &mut Option<T>, read: impl FnOn
         }
         Err(_) => false,
     }
-}
-
-/// Whether `option` is one timestamps option and nothing else.
-#[inline]
-fn is_timestamps(option: &[u8]) -> bool {
-    matches!(option, [kind::TIMESTAMPS, 10, ..]) && option.len() == TimestampsOption::LEN
 }
 
 /// Fills the last word: no-operation, so that nothing ends before the header does.

@@ -56,3 +56,10 @@ fn fewer_than_eight_bytes_are_no_message() {
     let error = ParseError::Truncated { what: "ICMP message", needed: 8, available: 7 };
     assert_eq!(Icmpv4Message::parse(&[0xff; 7]), Err(error));
 }
+
+#[test]
+fn an_echo_with_a_code_is_not_an_echo() {
+    let message =
+        Icmpv4Message::Unknown { kind: kind::ECHO_REQUEST, code: 1, rest: [1, 2, 3, 4], body: &[5] };
+    assert_eq!(Icmpv4Message::parse(&emitted(&message)), Ok(message));
+}

@@ -50,3 +50,9 @@ fn unknown_types_below_128_are_errors() {
     assert!(!unknown(130).is_error());
     assert!(Icmpv6Message::DestinationUnreachable { code: 4, invoking: &[] }.is_error());
 }
+
+#[test]
+fn an_echo_with_a_code_is_not_an_echo() {
+    let message = Icmpv6Message::Unknown { kind: kind::ECHO_REPLY, code: 1, rest: [1, 2, 3, 4], body: &[5] };
+    assert_eq!(Icmpv6Message::parse(SOURCE, DESTINATION, &emitted(&message)), Ok(message));
+}

@@ -143,3 +143,11 @@ fn the_fields_of_an_option_are_read_from_its_bytes() {
     assert_eq!(value(raw[0], "mtu"), Some(FieldValue::Number(1500)));
     assert_eq!(value(raw[1], "address"), Some(FieldValue::Ethernet(ADDRESS)));
 }
+
+#[test]
+fn a_prefix_of_more_than_128_bits_is_unknown() {
+    let mut bytes = [0; 32];
+    bytes[..3].copy_from_slice(&[3, 4, 129]);
+    let option = NdpOptions::new(&bytes).unwrap().next();
+    assert_eq!(option, Some(NdpOption::Unknown { kind: 3, data: &bytes[2..] }));
+}

@@ -155,3 +155,17 @@ fn the_fields_of_an_option_are_read_from_its_bytes() {
     let expected = [("mss", FieldValue::Number(1460)), ("ect0_bytes", FieldValue::Number(9))];
     assert_eq!(shown, expected);
 }
+
+#[test]
+fn timestamps_of_a_wrong_length_are_none_even_in_their_usual_place() {
+    let options = TcpOptions::parse(&[1, 1, 8, 9, 0, 0, 0, 1, 0, 0, 0, 1]).unwrap();
+    assert_eq!(options.timestamps, None);
+    assert_eq!(options.unknown.iter().map(|option| option.kind).collect::<Vec<_>>(), [8]);
+}
+
+#[test]
+fn without_timestamps_padding_comes_before_what_ends_a_word() {
+    let options =
+        TcpOptions { mss: Some(1460), sack_permitted: true, window_scale: Some(7), ..TcpOptions::default() };
+    assert_eq!(emitted(&options), [2, 4, 5, 0xb4, 1, 1, 4, 2, 1, 3, 3, 7]);
+}
