@@ -21,6 +21,9 @@ pub(crate) use segments::Segments;
 use crate::packet::MAX_SLICES;
 use crate::transmit::{MAX_HEADERS, Transmit, TransmitChecksum};
 
+/// Charged for a packet in a queue beside its data: its headers and itself.
+const QUEUE_OVERHEAD: usize = 512;
+
 /// Payload as slices.
 pub(crate) type Slices = ArrayVec<Bytes, MAX_SLICES>;
 
@@ -66,6 +69,11 @@ impl Outgoing {
     /// Bytes from the IP header on, as one packet.
     pub(crate) fn ip_len(&self) -> usize {
         self.headers.len() - usize::from(self.link_len) + slices_len(&self.slices)
+    }
+
+    /// What is charged for the packet while it waits in a queue of the stack.
+    pub(crate) fn charge(&self) -> usize {
+        QUEUE_OVERHEAD + slices_len(&self.slices)
     }
 
     /// The packet from its IP header on, for an ICMP error that quotes it. Copies `limit` bytes at most.

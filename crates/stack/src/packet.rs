@@ -21,6 +21,8 @@ pub(crate) const MAX_SLICES: usize = 6;
 pub(crate) struct Arrived {
     /// The interface it came in on.
     pub(crate) interface: InterfaceId,
+    /// The MTU of that interface.
+    pub(crate) mtu: usize,
     pub(crate) source: IpAddr,
     /// An address of ours, a broadcast address of a network of ours, or a group we are in.
     pub(crate) destination: IpAddr,

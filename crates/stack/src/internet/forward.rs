@@ -24,7 +24,7 @@ const HOP_LIMIT: usize = 7;
 pub(crate) fn forward(
     cx: &mut Context<'_>,
     internet: &mut Internet,
-    packet: Packet,
+    packet: &Packet,
     header: IpHeader,
 ) -> Result<(Hop, Outgoing), Refusal> {
     let (source, destination) = (header.source(), header.destination());
@@ -61,7 +61,7 @@ pub(crate) fn forward(
 fn on_its_way(
     internet: &Internet,
     hop: &Hop,
-    packet: Packet,
+    packet: &Packet,
     mut header: IpHeader,
 ) -> Result<Outgoing, Refusal> {
     let interface = internet.interface(hop.interface);
@@ -70,7 +70,7 @@ fn on_its_way(
     let mut headers = link::transmit::begin(interface.medium, ether_type(header.source()));
     let whole = Outgoing::whole(headers.clone(), link_len, Slices::new());
 
-    if let (Some(size), Some(tcp_len)) = (packet.segment_size, tcp_header_len(&packet, &header)) {
+    if let (Some(size), Some(tcp_len)) = (packet.segment_size, tcp_header_len(packet, &header)) {
         // A super-segment: each segment must fit, and is cut again on this side.
         let segment = header_len + tcp_len + usize::from(size.get());
         if segment <= interface.mtu {
@@ -94,7 +94,7 @@ fn on_its_way(
         }
         return Err(too_big(interface.mtu));
     }
-    let payload = completed(&packet, &header, header_len);
+    let payload = completed(packet, &header, header_len);
     if header_len + payload.len() <= interface.mtu {
         headers.extend(packet.bytes[..header_len].iter().copied());
         decrement_hop_limit(&mut headers[link_len..], &header);

@@ -120,11 +120,13 @@ impl Reassemblies {
     }
 
     /// How many packets are under reassembly.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.slab.len()
     }
 
     /// Bytes held for them, overhead included.
+    #[cfg(test)]
     pub(crate) fn charged(&self) -> usize {
         self.charged
     }
@@ -139,7 +141,8 @@ impl Reassemblies {
         let len = fragment.data.len();
         // RFC 791 3.2, RFC 8200 4.5: all but the last are a multiple of 8 long, none ends beyond 65535.
         let invalid = fragment.offset + len > MAX_PAYLOAD
-            || (fragment.more_fragments && (len == 0 || !len.is_multiple_of(8)));
+            || len == 0
+            || (fragment.more_fragments && !len.is_multiple_of(8));
         if invalid {
             return Err(DropReason::FragmentInvalid);
         }
@@ -151,13 +154,15 @@ impl Reassemblies {
         let Some(reassembly) = self.slab.get_mut(key) else { return Err(DropReason::ReassemblyFull) };
         let before = reassembly.held;
         let placed = reassembly.place(fragment);
+        let (held, complete) = (reassembly.held, reassembly.is_complete());
         if reassembly.void {
+            // The entry stays, so that what still comes of the packet is recognised; its data does not.
             reassembly.pieces = Vec::new();
             reassembly.first = None;
-        }
-        let (held, complete) = (reassembly.held, reassembly.is_complete());
-        if placed.is_err() || held == before {
-            // Nothing was kept of it (an overlap, a duplicate): nor is anything charged.
+            let charged = reassembly.charged;
+            self.refund(cx, key, charged);
+        } else if placed.is_err() || held == before {
+            // Nothing was kept of it: nor is anything charged.
             self.refund(cx, key, len + PIECE_OVERHEAD);
         }
         placed?;

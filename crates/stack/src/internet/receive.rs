@@ -6,7 +6,7 @@ use core::num::NonZeroU16;
 use bytes::Bytes;
 use fathom_record::{DropReason, RecordId};
 use fathom_wire::internet::extension::{ExtensionError, OptionAction};
-use fathom_wire::internet::icmpv6::parameter;
+use fathom_wire::internet::icmpv6::{self, parameter};
 use fathom_wire::{
     Ecn, IpHeader, IpProtocol, Ipv4Header, Ipv6Chain, Ipv6FragmentHeader, Ipv6Header, ParseError,
 };
@@ -23,6 +23,8 @@ use crate::packet::Arrived;
 
 /// IPv4 options that name the way (RFC 791 3.1): loose and strict source route.
 const SOURCE_ROUTES: [u8; 2] = [131, 137];
+/// ICMPv6 types of neighbour discovery (RFC 4861 4).
+const NDP_KINDS: core::ops::RangeInclusive<u8> = icmpv6::kind::ROUTER_SOLICITATION..=icmpv6::kind::REDIRECT;
 /// A TCP header without options; a first fragment that cuts it hides its flags (RFC 1858 3).
 const TCP_HEADER: usize = 20;
 
@@ -48,8 +50,8 @@ pub(crate) enum Received {
     Forward(Packet, IpHeader),
     /// It is a fragment, kept until the others come.
     Kept,
-    /// It is not accepted.
-    Refused(Refusal),
+    /// It is not accepted. An error would quote these bytes.
+    Refused(Refusal, Bytes),
 }
 
 /// Why a packet for this host brings nothing up.
@@ -76,47 +78,47 @@ struct Upward {
     protocol: IpProtocol,
     payload: Bytes,
     ecn: Ecn,
-    /// The packet that an error would quote.
-    invoking: Bytes,
-    /// It was put together from fragments.
-    reassembled: bool,
+    /// The first fragment, when it was put together from such.
+    first_fragment: Option<Bytes>,
 }
 
 /// Decides about a packet.
 pub(crate) fn receive(cx: &mut Context<'_>, internet: &mut Internet, mut packet: Packet) -> Received {
+    let refused = |reason: DropReason, bytes| Received::Refused(reason.into(), bytes);
     let header = match IpHeader::parse(&packet.bytes) {
         Ok(header) => header,
-        Err(ParseError::Checksum { .. }) => return Received::Refused(DropReason::IpChecksum.into()),
-        Err(_) => return Received::Refused(DropReason::IpMalformed.into()),
+        Err(ParseError::Checksum { .. }) => return refused(DropReason::IpChecksum, packet.bytes),
+        Err(_) => return refused(DropReason::IpMalformed, packet.bytes),
     };
     // RFC 1122 3.2.1: what lies behind the packet is padding of the link.
     packet.bytes.truncate(header.header_len() + header.payload_len());
 
     let (source, destination) = (header.source(), header.destination());
     if !is_acceptable_source(internet, packet.interface, source, destination) {
-        return Received::Refused(DropReason::IpBadSource.into());
+        return refused(DropReason::IpBadSource, packet.bytes);
     }
     let to = internet.addresses.classify(packet.interface, destination);
     match to {
         Destination::Elsewhere if cx.config.forwarding && !packet.broadcast => {
             return Received::Forward(packet, header);
         }
-        Destination::Elsewhere => return Received::Refused(DropReason::IpNotForUs.into()),
+        Destination::Elsewhere => return refused(DropReason::IpNotForUs, packet.bytes),
         // RFC 1122 3.3.6: a link broadcast for a single host is an error of its sender.
-        Destination::Ours if packet.broadcast => return Received::Refused(DropReason::IpNotForUs.into()),
+        Destination::Ours if packet.broadcast => return refused(DropReason::IpNotForUs, packet.bytes),
         Destination::Ours | Destination::Broadcast | Destination::Group => {}
     }
     let upward = match &header {
         IpHeader::V4(header) => receive_v4(cx, internet, &packet, header),
         IpHeader::V6(header) => receive_v6(cx, internet, &packet, header),
     };
-    let Upward { protocol, payload, ecn, invoking, reassembled } = match upward {
+    let Upward { protocol, payload, ecn, first_fragment } = match upward {
         Ok(upward) => upward,
         Err(Nothing::Kept) => return Received::Kept,
-        Err(Nothing::Refused(refusal)) => return Received::Refused(refusal),
+        Err(Nothing::Refused(refusal)) => return Received::Refused(refusal, packet.bytes),
     };
     Received::Deliver(Arrived {
         interface: packet.interface,
+        mtu: internet.interface(packet.interface).mtu,
         source,
         destination,
         protocol,
@@ -124,10 +126,13 @@ pub(crate) fn receive(cx: &mut Context<'_>, internet: &mut Internet, mut packet:
         dscp: header.dscp(),
         ecn,
         payload,
-        segment_size: packet.segment_size.filter(|_| !reassembled),
-        checksum: if reassembled { ReceivedChecksum::Unverified } else { packet.checksum },
+        segment_size: packet.segment_size.filter(|_| first_fragment.is_none()),
+        checksum: match first_fragment {
+            Some(_) => ReceivedChecksum::Unverified,
+            None => packet.checksum,
+        },
         broadcast: packet.broadcast || to != Destination::Ours,
-        invoking,
+        invoking: first_fragment.unwrap_or(packet.bytes),
         cause: packet.cause,
     })
 }
@@ -157,8 +162,7 @@ fn receive_v4(
             protocol: header.protocol,
             payload: data,
             ecn: header.ecn,
-            invoking: packet.bytes.clone(),
-            reassembled: false,
+            first_fragment: None,
         });
     }
     let offset = usize::from(header.fragment_offset);
@@ -202,7 +206,9 @@ fn receive_v6(
     let Some(fragment) = chain.fragment.filter(|fragment| !fragment.is_atomic()) else {
         // RFC 6980 5: neighbour discovery is not accepted with a fragment header, not even an idle one.
         let fragmented = chain.fragment.is_some();
-        return upper(chain.protocol, data, header.ecn, packet.bytes.clone(), fragmented, false);
+        let upward =
+            Upward { protocol: chain.protocol, payload: data, ecn: header.ecn, first_fragment: None };
+        return check_upper_v6(upward, fragmented);
     };
     let id = PacketId {
         source: header.source.into(),
@@ -227,22 +233,17 @@ fn receive_v6(
     if chain.fragment.is_some() {
         return Err(DropReason::FragmentInvalid.into());
     }
-    upper(chain.protocol, whole.payload.slice(chain.offset..), whole.ecn, whole.invoking, true, true)
+    let payload = whole.payload.slice(chain.offset..);
+    check_upper_v6(Upward { protocol: chain.protocol, payload, ..whole }, true)
 }
 
-fn upper(
-    protocol: IpProtocol,
-    payload: Bytes,
-    ecn: Ecn,
-    invoking: Bytes,
-    fragmented: bool,
-    reassembled: bool,
-) -> Result<Upward, Nothing> {
-    let kind = payload.first().copied().unwrap_or_default();
-    if fragmented && protocol == IpProtocol::Icmpv6 && (133..=137).contains(&kind) {
+/// RFC 6980 5: neighbour discovery does not come in fragments.
+fn check_upper_v6(upward: Upward, fragmented: bool) -> Result<Upward, Nothing> {
+    let kind = upward.payload.first().copied().unwrap_or_default();
+    if fragmented && upward.protocol == IpProtocol::Icmpv6 && NDP_KINDS.contains(&kind) {
         return Err(DropReason::NdpInvalid.into());
     }
-    Ok(Upward { protocol, payload, ecn, invoking, reassembled })
+    Ok(upward)
 }
 
 /// RFC 8200 4.5: what is wrong with a fragment, and draws a parameter problem.
@@ -302,7 +303,7 @@ fn reassemble(
         Err(reason) => Err(reason.into()),
         Ok(Some(Reassembled { protocol, payload, ecn, first })) => {
             cx.counters.packets_reassembled += 1;
-            Ok(Upward { protocol, payload, ecn, invoking: first, reassembled: true })
+            Ok(Upward { protocol, payload, ecn, first_fragment: Some(first) })
         }
     }
 }

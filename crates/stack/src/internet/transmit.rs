@@ -47,6 +47,10 @@ pub(crate) fn route(
         let interface = via.or_else(owner).filter(|interface| internet.is_up(*interface))?;
         return Some(Hop { interface, next_hop: destination });
     }
+    // RFC 1122 3.2.1.3 g, RFC 4291 2.5.2 and 2.5.3: these never leave a host.
+    if destination.is_loopback() || destination.is_unspecified() {
+        return None;
+    }
     let usable = |interface| internet.is_up(interface) && via.is_none_or(|via| via == interface);
     let route = internet.routes.lookup(destination, usable)?;
     let next_hop = match route.gateway {
@@ -133,6 +137,8 @@ pub(crate) fn send(
     via: Option<InterfaceId>,
 ) {
     let (cause, len) = (departing.cause, departing.header.len() + departing.payload_len());
+    // An answer goes by the best route, which need not be the way that the question came.
+    let via = via.filter(|_| needs_interface(departing.destination));
     let Some(hop) = route(internet, Some(departing.source), departing.destination, via) else {
         return cx.dropped(None, DropReason::NoRoute, len, cause);
     };

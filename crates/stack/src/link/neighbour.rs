@@ -17,6 +17,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 
+use fathom_record::DropReason;
 use fathom_wire::{EthernetAddress, Instant};
 use hashbrown::HashMap;
 
@@ -84,6 +85,14 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
+    /// Takes out what waits; it is no longer charged.
+    fn take(&mut self, cx: &mut Context<'_>) -> Waiting {
+        for packet in &self.packets {
+            cx.memory.release(packet.charge());
+        }
+        core::mem::take(self)
+    }
+
     fn is_empty(&self) -> bool {
         self.packets.is_empty() && self.sockets.is_empty()
     }
@@ -164,6 +173,7 @@ impl Neighbours {
     }
 
     /// How many neighbours are known.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.slab.len()
     }
@@ -207,12 +217,28 @@ impl Neighbours {
         }
     }
 
-    /// Lets `packet` wait for a neighbour. Gives the oldest packet back when there are too many.
-    pub(crate) fn enqueue(&mut self, key: Key, packet: Outgoing, limit: usize) -> Option<Outgoing> {
-        let Some(neighbour) = self.slab.get_mut(key) else { return Some(packet) };
+    /// Lets `packet` wait for a neighbour. Gives a packet back that does not wait (any longer), with the
+    /// reason: the oldest one when there are too many (RFC 1122 2.3.2.2, RFC 4861 7.2.2).
+    pub(crate) fn enqueue(
+        &mut self,
+        cx: &mut Context<'_>,
+        key: Key,
+        packet: Outgoing,
+    ) -> Option<(DropReason, Outgoing)> {
+        let Some(neighbour) = self.slab.get_mut(key) else {
+            return Some((DropReason::NeighbourUnreachable, packet));
+        };
+        if !cx.memory.charge(packet.charge()) {
+            return Some((DropReason::MemoryLimit, packet));
+        }
         let packets = &mut neighbour.waiting.packets;
         packets.push_back(packet);
-        if packets.len() > limit { packets.pop_front() } else { None }
+        if packets.len() <= cx.config.link.packets_per_neighbour {
+            return None;
+        }
+        let oldest = packets.pop_front()?;
+        cx.memory.release(oldest.charge());
+        Some((DropReason::NeighbourQueueFull, oldest))
     }
 
     /// Lets `socket` wait for a neighbour, until it is released or has failed.
@@ -236,7 +262,7 @@ impl Neighbours {
             }
             State::Incomplete { .. } => {
                 neighbour.state = State::Unreachable;
-                let waiting = core::mem::take(&mut neighbour.waiting);
+                let waiting = neighbour.waiting.take(cx);
                 self.set_timer(cx, key, cx.config.link.unreachable_hold);
                 Due::Failed { interface, waiting }
             }
@@ -288,7 +314,7 @@ impl Neighbours {
         if known.is_some() {
             return None;
         }
-        let waiting = core::mem::take(&mut self.slab.get_mut(key)?.waiting);
+        let waiting = self.slab.get_mut(key)?.waiting.take(cx);
         Some(Released { interface, hardware, waiting })
     }
 
@@ -342,13 +368,13 @@ impl Neighbours {
 
     fn remove(&mut self, cx: &mut Context<'_>, key: Key) -> Option<Waiting> {
         self.stop_timer(cx, key);
-        let neighbour = self.slab.remove(key)?;
+        let mut neighbour = self.slab.remove(key)?;
         self.index.remove(&(neighbour.interface, neighbour.address));
         // The clock drops names of those that are gone when its hand passes them, or here when they prevail.
         if self.clock.len() > 2 * self.slab.len() + EVICTION_TRIES {
             self.clock.retain(|key| self.slab.get(*key).is_some());
         }
-        Some(neighbour.waiting)
+        Some(neighbour.waiting.take(cx))
     }
 
     fn set_timer(&mut self, cx: &mut Context<'_>, key: Key, after: Duration) {

@@ -3,8 +3,9 @@
 
 use alloc::collections::VecDeque;
 
-use fathom_wire::Instant;
+use fathom_record::DropReason;
 
+use crate::context::Context;
 use crate::outgoing::Outgoing;
 use crate::transmit::Transmit;
 
@@ -18,29 +19,40 @@ pub(crate) struct LinkQueue {
 }
 
 impl LinkQueue {
-    /// Queues a packet without a socket; gives it back when the queue is full.
-    pub(crate) fn push_control(&mut self, packet: Outgoing, limit: usize) -> Option<Outgoing> {
-        if self.control.len() >= limit {
-            return Some(packet);
+    /// Queues a packet without a socket; gives it back, with the reason, when there is no room.
+    pub(crate) fn push_control(
+        &mut self,
+        cx: &mut Context<'_>,
+        packet: Outgoing,
+    ) -> Option<(DropReason, Outgoing)> {
+        if self.control.len() >= cx.config.link.control_queue {
+            return Some((DropReason::ControlQueueFull, packet));
+        }
+        if !cx.memory.charge(packet.charge()) {
+            return Some((DropReason::MemoryLimit, packet));
         }
         self.control.push_back(packet);
         None
     }
 
-    /// Makes `packet`, which a socket gave, the one whose frames go next. The queue has given its own before.
+    /// Makes `packet`, which a socket gave, the one whose frames go next. The one before it is through.
     pub(crate) fn begin(&mut self, packet: Outgoing) {
         debug_assert!(self.current.is_none(), "a packet is pulled when the one before it is through");
         self.current = Some(packet);
     }
 
     /// The next frame: of the packet that was begun, else of the control queue.
-    pub(crate) fn next_frame(&mut self, now: Instant) -> Option<Transmit> {
+    pub(crate) fn next_frame(&mut self, cx: &mut Context<'_>) -> Option<Transmit> {
         loop {
             let packet = match &mut self.current {
                 Some(packet) => packet,
-                None => self.current.insert(self.control.pop_front()?),
+                None => {
+                    let packet = self.control.pop_front()?;
+                    cx.memory.release(packet.charge());
+                    self.current.insert(packet)
+                }
             };
-            let frame = packet.next_frame(now);
+            let frame = packet.next_frame(cx.now);
             if packet.is_done() {
                 self.current = None;
             }
@@ -51,7 +63,10 @@ impl LinkQueue {
     }
 
     /// Takes everything out: the link is gone.
-    pub(crate) fn drain(&mut self) -> impl Iterator<Item = Outgoing> {
+    pub(crate) fn drain(&mut self, cx: &mut Context<'_>) -> impl Iterator<Item = Outgoing> + use<> {
+        for packet in &self.control {
+            cx.memory.release(packet.charge());
+        }
         self.current.take().into_iter().chain(core::mem::take(&mut self.control))
     }
 }

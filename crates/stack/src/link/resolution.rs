@@ -46,9 +46,8 @@ pub(crate) fn send(cx: &mut Context<'_>, internet: &mut Internet, hop: &Hop, mut
             push_control(cx, internet, hop.interface, packet);
         }
         Resolution::Waiting(key) | Resolution::Solicit(key) => {
-            let limit = cx.config.link.packets_per_neighbour;
-            if let Some(oldest) = internet.neighbours.enqueue(key, packet, limit) {
-                dropped(cx, hop.interface, DropReason::NeighbourQueueFull, &oldest);
+            if let Some((reason, packet)) = internet.neighbours.enqueue(cx, key, packet) {
+                dropped(cx, hop.interface, reason, &packet);
             }
         }
         Resolution::Unreachable => dropped(cx, hop.interface, DropReason::NeighbourUnreachable, &packet),
@@ -57,9 +56,8 @@ pub(crate) fn send(cx: &mut Context<'_>, internet: &mut Internet, hop: &Hop, mut
 }
 
 fn push_control(cx: &mut Context<'_>, internet: &mut Internet, on: InterfaceId, packet: Outgoing) {
-    let limit = cx.config.link.control_queue;
-    if let Some(packet) = internet.queues[on.index()].push_control(packet, limit) {
-        dropped(cx, on, DropReason::ControlQueueFull, &packet);
+    if let Some((reason, packet)) = internet.queues[on.index()].push_control(cx, packet) {
+        dropped(cx, on, reason, &packet);
     }
 }
 

@@ -58,7 +58,7 @@ impl Stack {
             return;
         }
         let waiting = internet.neighbours.forget_interface(&mut cx, id);
-        for packet in internet.queues[id.index()].drain() {
+        for packet in internet.queues[id.index()].drain(&mut cx) {
             resolution::dropped(&mut cx, id, DropReason::InterfaceDown, &packet);
         }
         for waiting in waiting {

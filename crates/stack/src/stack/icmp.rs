@@ -94,7 +94,7 @@ impl Icmp<'_> {
         self.stack.transports.icmp.get(self.id).map_or(0, |socket| socket.identifier())
     }
 
-    /// Closes the socket. Requests that it has not sent are gone.
+    /// Closes the socket. Requests that it has not sent yet still leave.
     pub fn close(&mut self) {
         let mut parts = self.stack.parts(self.now);
         parts.transports.icmp.close(&mut parts.cx, self.id);

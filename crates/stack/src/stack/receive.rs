@@ -70,19 +70,21 @@ impl Parts<'_> {
     }
 
     fn handle_packet(&mut self, packet: Packet) {
-        let (on, cause, broadcast) = (packet.interface, packet.cause, packet.broadcast);
-        // What an error would quote. Cloning shares the memory.
-        let whole = packet.bytes.clone();
-        let invoking = Invoking { packet: &whole, interface: on, broadcast, cause };
-        match crate::internet::receive::receive(&mut self.cx, self.internet, packet) {
-            Received::Deliver(arrived) => self.deliver(arrived),
-            Received::Kept => {}
-            Received::Refused(refusal) => self.refuse(&invoking, refusal),
-            Received::Forward(packet, header) => match forward(&mut self.cx, self.internet, packet, header) {
-                Ok((hop, outgoing)) => resolution::send(&mut self.cx, self.internet, &hop, outgoing),
-                Err(refusal) => self.refuse(&invoking, refusal),
-            },
-        }
+        let (interface, broadcast, cause) = (packet.interface, packet.broadcast, packet.cause);
+        let (refusal, packet) = match crate::internet::receive::receive(&mut self.cx, self.internet, packet) {
+            Received::Deliver(arrived) => return self.deliver(arrived),
+            Received::Kept => return,
+            Received::Refused(refusal, packet) => (refusal, packet),
+            Received::Forward(packet, header) => {
+                match forward(&mut self.cx, self.internet, &packet, header) {
+                    Ok((hop, outgoing)) => {
+                        return resolution::send(&mut self.cx, self.internet, &hop, outgoing);
+                    }
+                    Err(refusal) => (refusal, packet.bytes),
+                }
+            }
+        };
+        self.refuse(&Invoking { packet: &packet, interface, broadcast, cause }, refusal);
     }
 
     /// A packet for this host.

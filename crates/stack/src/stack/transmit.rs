@@ -27,7 +27,7 @@ impl Stack {
         }
         let mut parts = self.parts(now);
         loop {
-            if let Some(frame) = parts.internet.queues[on.index()].next_frame(now) {
+            if let Some(frame) = parts.internet.queues[on.index()].next_frame(&mut parts.cx) {
                 return Some(parts.tap(on, frame));
             }
             parts.sort_fresh();

@@ -202,7 +202,7 @@ impl Udp<'_> {
         self.stack.transports.udp.get_mut(self.id)?.error.take()
     }
 
-    /// Closes the socket. Datagrams that it has not sent are gone.
+    /// Closes the socket. Datagrams that it has not sent yet still leave.
     pub fn close(&mut self) {
         let mut parts = self.stack.parts(self.now);
         parts.transports.udp.close(&mut parts.cx, self.id);

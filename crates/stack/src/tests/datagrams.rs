@@ -116,3 +116,21 @@ fn a_ping_to_nobody_ends_in_host_unreachable_after_three_questions() {
         assert_eq!((event.kind, event.sequence), (error, 1));
     }
 }
+
+#[test]
+fn what_was_sent_before_the_socket_closed_arrives() {
+    let mut pair = Pair::new();
+    let (client, server, _, b) = udp_pair(&mut pair, false);
+    let mut udp = pair.a.stack.udp(pair.now, client).unwrap();
+    udp.send_to(b"one", b).unwrap();
+    udp.send_to(b"two", b).unwrap();
+    udp.close();
+    assert!(pair.a.stack.udp(pair.now, client).is_none());
+    let again = pair.a.stack.udp_bind(pair.now, "192.0.2.1:1000".parse().unwrap());
+    assert!(again.is_ok(), "the port is free at once");
+    pair.drive_for(Duration::from_secs(1));
+    let mut udp = pair.b.stack.udp(pair.now, server).unwrap();
+    assert_eq!(udp.recv().unwrap().data, b"one"[..]);
+    assert_eq!(udp.recv().unwrap().data, b"two"[..]);
+    assert_eq!(pair.a.stack.memory_in_use(), 0);
+}

@@ -86,6 +86,8 @@ struct Request {
 pub(crate) struct IcmpSocket {
     family: Family,
     identifier: u16,
+    /// The program has closed it; what it sent before still leaves.
+    closed: bool,
     outgoing: VecDeque<Request>,
     incoming: VecDeque<IcmpEvent>,
     outgoing_bytes: usize,
@@ -137,6 +139,7 @@ impl IcmpLayer {
         let id = IcmpId(self.sockets.insert(IcmpSocket {
             family,
             identifier,
+            closed: false,
             outgoing: VecDeque::new(),
             incoming: VecDeque::new(),
             outgoing_bytes: 0,
@@ -146,15 +149,21 @@ impl IcmpLayer {
         Ok(id)
     }
 
+    /// A socket that is not closed.
     pub(crate) fn get(&self, id: IcmpId) -> Option<&IcmpSocket> {
-        self.sockets.get(id.0)
+        self.sockets.get(id.0).filter(|socket| !socket.closed)
     }
 
-    /// Closes a socket; what it had not sent or read is gone.
+    /// Closes a socket. It hears nothing from here on; what it has not sent yet still leaves.
     pub(crate) fn close(&mut self, cx: &mut Context<'_>, id: IcmpId) {
-        if let Some(socket) = self.sockets.remove(id.0) {
-            cx.memory.release(socket.incoming_bytes + socket.outgoing_bytes);
-            self.identifiers.remove(&(socket.family, socket.identifier));
+        let Some(socket) = self.sockets.get_mut(id.0).filter(|socket| !socket.closed) else { return };
+        socket.closed = true;
+        cx.memory.release(socket.incoming_bytes);
+        socket.incoming_bytes = 0;
+        socket.incoming.clear();
+        self.identifiers.remove(&(socket.family, socket.identifier));
+        if socket.outgoing.is_empty() {
+            self.sockets.remove(id.0);
         }
     }
 
@@ -210,7 +219,12 @@ impl IcmpLayer {
         let charge = request.payload.len() + cx.config.datagram.overhead;
         socket.outgoing_bytes -= charge;
         cx.memory.release(charge);
-        cx.events.push(SocketId::Icmp(id), Readiness::WRITABLE);
+        let identifier = socket.identifier;
+        match (socket.closed, socket.outgoing.is_empty()) {
+            (false, _) => cx.events.push(SocketId::Icmp(id), Readiness::WRITABLE),
+            (true, true) => drop(self.sockets.remove(id.0)),
+            (true, false) => {}
+        }
         let Request { source, destination, sequence, hop_limit, payload, .. } = request;
         let (kind, protocol) = match source {
             IpAddr::V4(_) => (icmpv4::kind::ECHO_REQUEST, IpProtocol::Icmpv4),
@@ -218,7 +232,7 @@ impl IcmpLayer {
         };
         let mut message = BytesMut::with_capacity(icmp::HEADER);
         message.put_slice(&[kind, 0, 0, 0]);
-        message.put_u16(socket.identifier);
+        message.put_u16(identifier);
         message.put_u16(sequence);
         let mut departing = icmp::packet(source, destination, protocol, hop_limit, message.freeze());
         if !payload.is_empty() {

@@ -56,18 +56,21 @@ impl UdpLayer {
         Ok(UdpId(key))
     }
 
+    /// A socket that is not closed.
     pub(crate) fn get(&self, id: UdpId) -> Option<&UdpSocket> {
-        self.sockets.get(id.0)
+        self.sockets.get(id.0).filter(|socket| !socket.closed)
     }
 
+    /// A socket that is not closed.
     pub(crate) fn get_mut(&mut self, id: UdpId) -> Option<&mut UdpSocket> {
-        self.sockets.get_mut(id.0)
+        self.sockets.get_mut(id.0).filter(|socket| !socket.closed)
     }
 
-    /// Closes a socket; what it had not sent or read is gone.
+    /// Closes a socket. It hears nothing from here on; what it has not sent yet still leaves.
     pub(crate) fn close(&mut self, cx: &mut Context<'_>, id: UdpId) {
-        let Some(mut socket) = self.sockets.remove(id.0) else { return };
-        socket.clear(cx);
+        let Some(socket) = self.get_mut(id) else { return };
+        socket.closed = true;
+        socket.clear_incoming(cx);
         let port = socket.local.port();
         if let Some(ids) = self.ports.get_mut(&port) {
             ids.retain(|other| *other != id);
@@ -75,6 +78,26 @@ impl UdpLayer {
                 self.ports.remove(&port);
             }
         }
+        self.free_if_done(id);
+    }
+
+    /// Frees a closed socket that has nothing left to send.
+    fn free_if_done(&mut self, id: UdpId) {
+        if self.sockets.get(id.0).is_some_and(|socket| socket.closed && socket.outgoing.is_empty()) {
+            self.sockets.remove(id.0);
+        }
+    }
+
+    /// Takes the datagram that a socket sends next, and frees a closed one after its last.
+    fn take_next(&mut self, cx: &mut Context<'_>, id: UdpId) -> Option<(SocketAddr, Datagram)> {
+        let socket = self.sockets.get_mut(id.0)?;
+        let (local, datagram) = (socket.local, socket.take_outgoing(cx)?);
+        if socket.closed {
+            self.free_if_done(id);
+        } else {
+            cx.events.push(SocketId::Udp(id), Readiness::WRITABLE);
+        }
+        Some((local, datagram))
     }
 
     fn of_port(&self, port: u16) -> impl Iterator<Item = (UdpId, &UdpSocket)> {
@@ -140,13 +163,11 @@ impl UdpLayer {
 
     /// The next datagram of a socket.
     pub(crate) fn transmit(&mut self, cx: &mut Context<'_>, id: UdpId) -> Transmission {
-        let Some(socket) = self.sockets.get_mut(id.0) else { return Transmission::Nothing };
-        let Some(datagram) = socket.take_outgoing(cx) else { return Transmission::Nothing };
-        cx.events.push(SocketId::Udp(id), Readiness::WRITABLE);
+        let Some((local, datagram)) = self.take_next(cx, id) else { return Transmission::Nothing };
         let Some(source) = datagram.local else { return Transmission::Nothing };
         cx.counters.udp_sent += 1;
         let header = UdpHeader {
-            source_port: socket.local.port(),
+            source_port: local.port(),
             destination_port: datagram.remote.port(),
             length: (UdpHeader::LEN + datagram.data.len()) as u16,
             checksum: 0,
@@ -176,16 +197,14 @@ impl UdpLayer {
     /// Lets the next datagram of a socket go that cannot leave, and tells the program if the socket has one
     /// peer only. Gives the datagram's length.
     pub(crate) fn fail_next(&mut self, cx: &mut Context<'_>, id: UdpId, reason: DropReason) -> Option<usize> {
-        let socket = self.sockets.get_mut(id.0)?;
-        let datagram = socket.take_outgoing(cx)?;
-        if socket.remote.is_some() {
+        let (_, datagram) = self.take_next(cx, id)?;
+        if let Some(socket) = self.get_mut(id).filter(|socket| socket.remote.is_some()) {
             socket.error = Some(match reason {
                 DropReason::NeighbourUnreachable => UdpError::HostUnreachable,
                 _ => UdpError::NetworkUnreachable,
             });
             cx.events.push(SocketId::Udp(id), Readiness::ERROR | Readiness::READABLE);
         }
-        cx.events.push(SocketId::Udp(id), Readiness::WRITABLE);
         Some(UdpHeader::LEN + datagram.data.len())
     }
 

@@ -79,6 +79,8 @@ pub(crate) struct UdpSocket {
     pub(crate) hop_limit: u8,
     /// An error to report once.
     pub(crate) error: Option<UdpError>,
+    /// The program has closed it; what it sent before still leaves.
+    pub(crate) closed: bool,
     pub(crate) incoming: VecDeque<Datagram>,
     pub(crate) outgoing: VecDeque<Datagram>,
     /// Charged for what waits: data and overhead.
@@ -93,6 +95,7 @@ impl UdpSocket {
             remote: None,
             hop_limit,
             error: None,
+            closed: false,
             incoming: VecDeque::new(),
             outgoing: VecDeque::new(),
             incoming_bytes: 0,
@@ -169,11 +172,10 @@ impl UdpSocket {
         self.outgoing_bytes
     }
 
-    /// Lets everything go that waits.
-    pub(crate) fn clear(&mut self, cx: &mut Context<'_>) {
-        cx.memory.release(self.incoming_bytes + self.outgoing_bytes);
-        (self.incoming_bytes, self.outgoing_bytes) = (0, 0);
+    /// Lets everything go that waits for the program.
+    pub(crate) fn clear_incoming(&mut self, cx: &mut Context<'_>) {
+        cx.memory.release(self.incoming_bytes);
+        self.incoming_bytes = 0;
         self.incoming.clear();
-        self.outgoing.clear();
     }
 }
