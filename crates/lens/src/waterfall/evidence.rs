@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use fathom_record::{Direction, Engine, FlowId, FrameRecord, Kind, Limit, LinkFate, Record, SendReason};
+use fathom_record::{
+    Direction, Engine, FlowId, FrameRecord, Kind, Limit, LinkFate, Record, SendReason, SpanId, SpanNote,
+};
 use fathom_wire::Instant;
 
 use super::Hints;
@@ -21,11 +23,16 @@ pub(super) struct Interval {
     pub(super) end: Instant,
 }
 
+/// The local and the remote end of a connection.
+type Ends = (SocketAddr, SocketAddr);
+
 /// Everything that explains time.
 #[derive(Default, Debug)]
 pub(super) struct Evidence {
     flows: HashMap<FlowId, Flow>,
-    by_address: HashMap<(SocketAddr, SocketAddr), FlowId>,
+    by_address: HashMap<Ends, FlowId>,
+    /// What spans have noted of their connection so far.
+    noted: HashMap<SpanId, (Option<FlowId>, Option<Ends>)>,
     pub(super) queries: Vec<Query>,
     /// Packets waited for a neighbour's link address.
     pub(super) neighbours: Vec<Interval>,
@@ -97,7 +104,8 @@ impl Evidence {
             match &record.kind {
                 Kind::Engine(engine) => evidence.engine(record.at, engine),
                 Kind::Frame(frame) => evidence.frame(record.at, frame, hints),
-                Kind::SpanStart(_) | Kind::SpanNote(..) | Kind::SpanEnd(_) | Kind::TlsSecret(_) => {}
+                Kind::SpanNote(span, note) => evidence.note(*span, note),
+                Kind::SpanStart(_) | Kind::SpanEnd(_) | Kind::TlsSecret(_) => {}
             }
         }
         evidence
@@ -110,6 +118,20 @@ impl Evidence {
     /// The shortest round trip of any connection.
     pub(super) fn shortest_rtt(&self) -> Option<Duration> {
         self.flows.values().filter_map(|flow| flow.rtt).min()
+    }
+
+    /// A program that names both its connection and the addresses tells what its frames are, too.
+    fn note(&mut self, span: SpanId, note: &SpanNote) {
+        let (flow, ends) = self.noted.entry(span).or_default();
+        match note {
+            SpanNote::Flow(id) => *flow = Some(*id),
+            SpanNote::Addresses { local, remote } => *ends = Some((*local, *remote)),
+            SpanNote::Fact { .. } => {}
+        }
+        if let (Some(flow), Some(ends)) = (*flow, *ends) {
+            self.by_address.insert(ends, flow);
+            self.flows.entry(flow).or_default();
+        }
     }
 
     fn engine(&mut self, at: Instant, engine: &Engine) {

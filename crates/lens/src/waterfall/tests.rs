@@ -346,6 +346,14 @@ fn a_download_is_the_rate_of_the_link_and_waits_for_the_window() {
 }
 
 #[test]
+fn frames_are_matched_by_the_notes_of_the_span_as_well() {
+    let mut run = Run::default();
+    download(&mut run);
+    run.records.retain(|record| !matches!(record.kind, Kind::Engine(Engine::TcpOpened { .. })));
+    assert!(run.waterfall().phases[4].reason().contains("9.6 kB"));
+}
+
+#[test]
 fn jitter_is_told_from_thinking_when_it_is_known() {
     let mut run = Run::default();
     fetch(&mut run, [0.0, 0.0, 0.0, 6.0]);
