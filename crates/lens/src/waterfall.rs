@@ -124,6 +124,8 @@ pub struct Hints {
     pub links: Vec<LinkType>,
     /// Facts for the headline, such as `cubic` or `seed 7`.
     pub facts: Vec<String>,
+    /// What the link adds to every round trip: the delays of both directions together.
+    pub delay: Duration,
     /// The rate of the way to the network in bits a second, if it was limited.
     pub rate_up: Option<u64>,
     /// The rate of the way from the network in bits a second, if it was limited.

@@ -23,6 +23,11 @@ pub enum Cause {
         /// How many times.
         count: u32,
     },
+    /// The delay that was put on the link, in so many round trips.
+    LinkDelay {
+        /// How many of them.
+        count: u32,
+    },
     /// Questions to a resolver, its own work included.
     Queries {
         /// How many different ones.
@@ -109,6 +114,7 @@ impl Cause {
     pub fn kind(&self) -> &'static str {
         match self {
             Cause::RoundTrips { .. } => "round trips",
+            Cause::LinkDelay { .. } => "link delay",
             Cause::Queries { .. } => "resolver",
             Cause::QueryLost { .. } | Cause::Lost { .. } | Cause::PeerRepeats { .. } => "loss",
             Cause::HeadOfLine { .. } => "head of line",
@@ -131,6 +137,7 @@ impl Cause {
         let and_ms = |words: String| if known { words } else { format!("{words} {ms}") };
         match self {
             Cause::RoundTrips { count } => and_ms(format!("{count} RTT")),
+            Cause::LinkDelay { .. } => format!("delay of the link +{ms}"),
             Cause::Queries { count } => and_ms(plural(*count, "query", "queries")),
             Cause::QueryLost { count: 1 } => format!("asked again after {ms}"),
             Cause::QueryLost { count } => format!("asked again {count} times, +{ms}"),

@@ -73,8 +73,8 @@ pub(super) fn explain(question: &Question<'_>, evidence: &Evidence, hints: &Hint
     }
     let rest = free.iter().map(|it| it.end - it.start).sum();
     match question.work {
-        Work::Resolve(count) => resolve(&mut answer, rest, count, window, evidence),
-        Work::Connect => answer.add(Cause::RoundTrips { count: 1 }, rest),
+        Work::Resolve(count) => resolve(&mut answer, rest, count, question, evidence, hints),
+        Work::Connect => connect(&mut answer, rest, question, hints),
         Work::Handshake(count) => exchange(&mut answer, rest, count, Cause::Tls, question, evidence, hints),
         Work::Request => exchange(&mut answer, rest, 1, Cause::ServerThink, question, evidence, hints),
         Work::Response => response(&mut answer, rest, &free, question, evidence, hints),
@@ -149,18 +149,41 @@ fn limits(answer: &mut Answer, free: &mut Vec<Interval>, window: Interval, flow:
     }
 }
 
-fn resolve(answer: &mut Answer, rest: Duration, count: u32, window: Interval, evidence: &Evidence) {
-    let inside = |at: &Instant| *at >= window.start && *at <= window.end;
+fn resolve(
+    answer: &mut Answer,
+    rest: Duration,
+    count: u32,
+    question: &Question<'_>,
+    evidence: &Evidence,
+    hints: &Hints,
+) {
+    let inside = |at: &Instant| *at >= question.window.start && *at <= question.window.end;
     let asked = evidence.queries.iter().filter(|query| query.asked.first().is_some_and(inside));
     let count = count.max(asked.count() as u32);
     // A resolver that answers within a round trip of the connections did nothing else but answer.
     let round_trip = evidence.shortest_rtt().is_some_and(|rtt| rest <= rtt + rtt / 10);
-    let cause = match count {
-        0 => Cause::Own,
-        _ if round_trip => Cause::RoundTrips { count: 1 },
-        count => Cause::Queries { count },
-    };
-    answer.add(cause, rest);
+    match count {
+        0 => answer.add(Cause::Own, rest),
+        _ if round_trip => travel(answer, rest, 1, hints),
+        count => {
+            let delay = hints.delay.min(rest);
+            answer.add(Cause::Queries { count }, rest - delay);
+            answer.add(Cause::LinkDelay { count: 1 }, delay);
+        }
+    }
+}
+
+fn connect(answer: &mut Answer, rest: Duration, question: &Question<'_>, hints: &Hints) {
+    let bits = serialisation(rest, question, hints);
+    travel(answer, rest - sum(&bits), 1, hints);
+    answer.parts.extend(bits);
+}
+
+/// So many times there and back, the delay that was put on the link told apart.
+fn travel(answer: &mut Answer, time: Duration, count: u32, hints: &Hints) {
+    let delay = (hints.delay * count).min(time);
+    answer.add(Cause::RoundTrips { count }, time - delay);
+    answer.add(Cause::LinkDelay { count }, delay);
 }
 
 /// Round trips in which the peer has to do something too: `remainder` names it.
@@ -173,14 +196,14 @@ fn exchange(
     evidence: &Evidence,
     hints: &Hints,
 ) {
-    let Some(rtt) = question.flow.and_then(|flow| flow.rtt) else {
-        // Nothing was measured: the round trips are all that is known.
-        return answer.add(Cause::RoundTrips { count }, rest);
-    };
-    let travel = (rtt * count).min(rest);
-    answer.add(Cause::RoundTrips { count }, travel);
-    rest -= travel;
-    rest -= serialisation(answer, rest, question, hints);
+    let bits = serialisation(rest, question, hints);
+    rest -= sum(&bits);
+    // If nothing was measured, the round trips are all that is known.
+    let rtt = question.flow.and_then(|flow| flow.rtt);
+    let there_and_back = rtt.map_or(rest, |rtt| (rtt * count).min(rest));
+    rest -= there_and_back;
+    travel(answer, there_and_back, count, hints);
+    answer.parts.extend(bits);
     let frames = lost_to_us(question.window, evidence);
     if frames > 0 && !answer.has_holes() {
         answer.losses.extend(question.window_losses(evidence));
@@ -200,7 +223,9 @@ fn response(
     evidence: &Evidence,
     hints: &Hints,
 ) {
-    rest -= serialisation(answer, rest, question, hints);
+    let bits = serialisation(rest, question, hints);
+    rest -= sum(&bits);
+    answer.parts.extend(bits);
     let bytes = question.received().map(|(_, _, data)| data).sum();
     if let Some(flow) = question.flow {
         let frames = lost_to_us(question.window, evidence);
@@ -218,18 +243,23 @@ fn response(
 }
 
 /// Time that the frames of the window took on the link, if its rate is known; at most `rest`.
-fn serialisation(answer: &mut Answer, rest: Duration, question: &Question<'_>, hints: &Hints) -> Duration {
+fn serialisation(mut rest: Duration, question: &Question<'_>, hints: &Hints) -> Vec<Part> {
     let down: u64 = question.received().map(|(_, frame, _)| frame).sum();
     let up: u64 = question.transmitted().map(|(_, frame)| frame).sum();
-    let time = |bytes: u64, rate: u64| Duration::from_secs_f64(bytes as f64 * 8.0 / rate.max(1) as f64);
-    let mut left = rest;
+    let mut parts = Vec::new();
     for (bytes, rate) in [(up, hints.rate_up), (down, hints.rate_down)] {
-        let Some(rate) = rate else { continue };
-        let taken = time(bytes, rate).min(left);
-        answer.add(Cause::Serialisation { bytes, rate }, taken);
-        left -= taken;
+        let Some(rate) = rate.filter(|rate| *rate > 0) else { continue };
+        let duration = Duration::from_secs_f64(bytes as f64 * 8.0 / rate as f64).min(rest);
+        rest -= duration;
+        if !duration.is_zero() {
+            parts.push(Part { cause: Cause::Serialisation { bytes, rate }, duration });
+        }
     }
-    rest - left
+    parts
+}
+
+fn sum(parts: &[Part]) -> Duration {
+    parts.iter().map(|part| part.duration).sum()
 }
 
 fn lost_to_us(window: Interval, evidence: &Evidence) -> u32 {

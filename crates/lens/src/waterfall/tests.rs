@@ -354,6 +354,29 @@ fn frames_are_matched_by_the_notes_of_the_span_as_well() {
 }
 
 #[test]
+fn the_delay_of_the_link_is_told_from_the_path() {
+    let mut run = Run::default();
+    fetch(&mut run, [0.0; 4]);
+    let hints = Hints { delay: Duration::from_millis(16), ..Hints::default() };
+    let waterfall = run.waterfall_with(&hints);
+    for phase in &waterfall.phases {
+        assert!(phase.reason().starts_with("1 RTT 4.0 · delay of the link +16.0"), "{}", phase.reason());
+    }
+    let ms = Duration::from_millis;
+    assert_eq!(waterfall.causes(), [("link delay", ms(64)), ("round trips", ms(16))]);
+}
+
+#[test]
+fn the_rate_of_the_link_is_told_where_frames_are_large() {
+    let mut run = Run::default();
+    fetch(&mut run, [0.0, 0.0, 8.0, 0.0]);
+    // 1000 bytes with their headers, which is 8 ms at 1 Mbit/s.
+    run.data(68.0, 960);
+    let hints = Hints { rate_down: Some(1_000_000), links: vec![LinkType::Raw], ..Hints::default() };
+    assert_eq!(run.waterfall_with(&hints).phases[2].reason(), "1 RTT 20.0 · 1 kB at 1 Mbit/s 8.0");
+}
+
+#[test]
 fn jitter_is_told_from_thinking_when_it_is_known() {
     let mut run = Run::default();
     fetch(&mut run, [0.0, 0.0, 0.0, 6.0]);
@@ -586,7 +609,7 @@ proptest! {
         }
         run.done(now as f64, fetch);
         let jitter = Duration::from_millis(jitter);
-        let hints = Hints { links: vec![LinkType::Raw], rate_down: rate, jitter, ..Hints::default() };
+        let hints = Hints { links: vec![LinkType::Raw], rate_down: rate, jitter, delay: jitter, ..Hints::default() };
         let waterfall = run.waterfall_with(&hints);
         for width in [0, 80, 200] {
             let text = waterfall.to_text(Style::plain(width));
