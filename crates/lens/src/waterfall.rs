@@ -24,7 +24,7 @@ mod spans;
 mod svg;
 mod text;
 
-pub use cause::{Cause, Part, Repair};
+pub use cause::{Cause, Origin, Part, Repair};
 
 /// The phases of one request, with all the hops it was redirected over.
 #[derive(Clone, PartialEq, Debug)]

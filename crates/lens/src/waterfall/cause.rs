@@ -46,13 +46,15 @@ pub enum Cause {
         /// How they were repaired.
         repair: Repair,
     },
-    /// Segments of the peer were lost: data behind the hole waited.
+    /// Segments of the peer were missing: data behind the hole waited for them.
     HeadOfLine {
         /// How many holes.
         holes: u32,
+        /// What is known of how they came about.
+        origin: Origin,
     },
-    /// Frames to us were lost at the end of what the peer had to say, where no hole shows it: until the
-    /// peer repeated them.
+    /// Frames to us were lost at the end of what the peer had to say, where no hole shows it: until its
+    /// timer ran out and it repeated them.
     PeerRepeats {
         /// How many frames.
         frames: u32,
@@ -89,6 +91,17 @@ pub enum Cause {
     Unanswered,
     /// Nobody waited for the network: our own work between the phases.
     Own,
+}
+
+/// How a hole in the data came about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Origin {
+    /// The link lost frames.
+    Lost,
+    /// The link held frames back.
+    Reordered,
+    /// Nobody told: it was a loss or a reordering somewhere on the path.
+    Unknown,
 }
 
 /// How lost segments were sent again.
@@ -143,11 +156,17 @@ impl Cause {
             Cause::QueryLost { count } => format!("asked again {count} times, +{ms}"),
             Cause::Neighbour => and_ms("next hop's address".into()),
             Cause::Lost { repair } => lost(*repair, &ms),
-            Cause::HeadOfLine { holes } => {
-                format!("{} at the peer, data waited +{ms}", plural(*holes, "loss", "losses"))
+            Cause::HeadOfLine { holes, origin } => {
+                let what = match origin {
+                    Origin::Lost => plural(*holes, "loss on the way here", "losses on the way here"),
+                    Origin::Reordered => plural(*holes, "reordering", "reorderings"),
+                    Origin::Unknown => plural(*holes, "hole", "holes"),
+                };
+                format!("{what}, data waited +{ms}")
             }
             Cause::PeerRepeats { frames } => {
-                format!("{} at the peer, repaired +{ms}", plural(*frames, "loss", "losses"))
+                let what = plural(*frames, "loss on the way here", "losses on the way here");
+                format!("{what}, repaired +{ms} (peer's RTO)")
             }
             Cause::Serialisation { bytes, rate } => {
                 and_ms(format!("{} at {}", amount(*bytes), bit_rate(*rate as f64)))

@@ -39,6 +39,8 @@ pub(super) struct Evidence {
     neighbour_asked: Option<Instant>,
     /// Frames to us that a link lost.
     pub(super) lost_to_us: Vec<Instant>,
+    /// Frames to us that a link held back.
+    pub(super) held_to_us: Vec<Instant>,
 }
 
 /// One TCP connection.
@@ -164,6 +166,7 @@ impl Evidence {
             Engine::Link { fate: LinkFate::Lost | LinkFate::QueueFull, frame: None, .. } => {
                 self.lost_to_us.push(at);
             }
+            Engine::Link { fate: LinkFate::Reordered, frame: None, .. } => self.held_to_us.push(at),
             Engine::Packet { .. }
             | Engine::TcpState { .. }
             | Engine::Cwnd { .. }

@@ -6,7 +6,7 @@ use fathom_record::Limit;
 use fathom_wire::Instant;
 
 use super::Hints;
-use super::cause::{Cause, Part, Repair};
+use super::cause::{Cause, Origin, Part, Repair};
 use super::evidence::{Evidence, Flow, Interval, Repeat};
 
 /// What a phase is, as far as its explanation depends on it.
@@ -66,7 +66,7 @@ pub(super) fn explain(question: &Question<'_>, evidence: &Evidence, hints: &Hint
     let waited = take(&mut free, evidence.neighbours.iter().copied());
     answer.add(Cause::Neighbour, waited);
     if let Some(flow) = question.flow {
-        holes(&mut answer, &mut free, window, flow);
+        holes(&mut answer, &mut free, question, flow, evidence);
         if question.work == Work::Request {
             limits(&mut answer, &mut free, window, flow);
         }
@@ -121,7 +121,14 @@ fn lost_queries(answer: &mut Answer, free: &mut Vec<Interval>, window: Interval,
 }
 
 /// Data of the peer that arrived and had to wait for what was lost before it.
-fn holes(answer: &mut Answer, free: &mut Vec<Interval>, window: Interval, flow: &Flow) {
+fn holes(
+    answer: &mut Answer,
+    free: &mut Vec<Interval>,
+    question: &Question<'_>,
+    flow: &Flow,
+    evidence: &Evidence,
+) {
+    let window = question.window;
     let inside: Vec<Interval> = flow
         .holes
         .iter()
@@ -131,7 +138,15 @@ fn holes(answer: &mut Answer, free: &mut Vec<Interval>, window: Interval, flow: 
     answer.losses.extend(inside.iter().map(|hole| hole.start.max(window.start)));
     let holes = inside.len() as u32;
     let waited = take(free, inside.into_iter());
-    answer.add(Cause::HeadOfLine { holes }, waited);
+    // A link tells of a frame when it is sent, which is before the hole shows.
+    let lost = question.around(&evidence.lost_to_us).count() > 0;
+    let held = question.around(&evidence.held_to_us).count() > 0;
+    let origin = match (lost, held) {
+        (true, _) => Origin::Lost,
+        (false, true) => Origin::Reordered,
+        (false, false) => Origin::Unknown,
+    };
+    answer.add(Cause::HeadOfLine { holes, origin }, waited);
 }
 
 /// What held our sender back, as long as it had something to send.
@@ -204,10 +219,10 @@ fn exchange(
     rest -= there_and_back;
     travel(answer, there_and_back, count, hints);
     answer.parts.extend(bits);
-    let frames = lost_to_us(question.window, evidence);
-    if frames > 0 && !answer.has_holes() {
-        answer.losses.extend(question.window_losses(evidence));
-        return answer.add(Cause::PeerRepeats { frames }, rest);
+    let lost: Vec<Instant> = question.inside(&evidence.lost_to_us).collect();
+    if !lost.is_empty() && !rest.is_zero() && !answer.has_holes() {
+        answer.add(Cause::PeerRepeats { frames: lost.len() as u32 }, rest);
+        return answer.losses.extend(lost);
     }
     let jitter = rest.min(hints.jitter);
     answer.add(Cause::Jitter, jitter);
@@ -228,15 +243,20 @@ fn response(
     answer.parts.extend(bits);
     let bytes = question.received().map(|(_, _, data)| data).sum();
     if let Some(flow) = question.flow {
-        let frames = lost_to_us(question.window, evidence);
-        let (rounds, waited) = silences(flow, free);
-        let waited = waited.min(rest);
-        if frames > 0 && !answer.has_holes() {
-            answer.losses.extend(question.window_losses(evidence));
-            answer.add(Cause::PeerRepeats { frames }, waited);
-        } else {
-            answer.add(Cause::PeerWindow { rounds }, waited);
+        let mut silences = silences(flow, free);
+        silences.sort_by_key(|silence| std::cmp::Reverse(*silence));
+        let lost: Vec<Instant> = question.around(&evidence.lost_to_us).collect();
+        if !lost.is_empty() && !answer.has_holes() {
+            // What was lost without a hole was the last that the peer had to say: only its timer helps,
+            // and nothing takes longer.
+            let waits = silences.split_off(lost.len().min(silences.len()));
+            let waited = std::mem::replace(&mut silences, waits).into_iter().sum::<Duration>().min(rest);
+            answer.add(Cause::PeerRepeats { frames: lost.len() as u32 }, waited);
+            answer.losses.extend(lost.iter().map(|at| (*at).max(question.window.start)));
+            rest -= waited;
         }
+        let waited = silences.iter().sum::<Duration>().min(rest);
+        answer.add(Cause::PeerWindow { rounds: silences.len() as u32 }, waited);
         rest -= waited;
     }
     answer.add(Cause::Transfer { bytes }, rest);
@@ -262,28 +282,22 @@ fn sum(parts: &[Part]) -> Duration {
     parts.iter().map(|part| part.duration).sum()
 }
 
-fn lost_to_us(window: Interval, evidence: &Evidence) -> u32 {
-    evidence.lost_to_us.iter().filter(|at| **at >= window.start && **at <= window.end).count() as u32
-}
-
 /// Times of at least half a round trip in which nothing arrived, in what is free.
-fn silences(flow: &Flow, free: &[Interval]) -> (u32, Duration) {
-    let Some(rtt) = flow.rtt.filter(|rtt| !rtt.is_zero()) else { return (0, Duration::ZERO) };
-    let mut rounds = 0;
-    let mut sum = Duration::ZERO;
+fn silences(flow: &Flow, free: &[Interval]) -> Vec<Duration> {
+    let Some(rtt) = flow.rtt.filter(|rtt| !rtt.is_zero()) else { return Vec::new() };
+    let mut silences = Vec::new();
     for free in free {
-        let arrivals =
-            flow.received.iter().map(|(at, ..)| *at).filter(|at| *at > free.start && *at < free.end);
+        let first = flow.received.partition_point(|(at, ..)| *at <= free.start);
+        let arrivals = flow.received[first..].iter().map(|(at, ..)| *at).take_while(|at| *at < free.end);
         let mut before = free.start;
         for at in arrivals.chain([free.end]) {
             if at - before >= rtt / 2 {
-                rounds += 1;
-                sum += at - before;
+                silences.push(at - before);
             }
             before = at;
         }
     }
-    (rounds, sum)
+    silences
 }
 
 impl Question<'_> {
@@ -303,9 +317,17 @@ impl Question<'_> {
             .filter(move |(at, _)| *at >= window.start && *at < window.end)
     }
 
-    fn window_losses(&self, evidence: &Evidence) -> impl Iterator<Item = Instant> {
-        let window = self.window;
-        evidence.lost_to_us.iter().copied().filter(move |at| *at >= window.start && *at <= window.end)
+    /// Those points in time that are in the window.
+    fn inside(&self, times: &[Instant]) -> impl Iterator<Item = Instant> {
+        let Interval { start, end } = self.window;
+        times.iter().copied().filter(move |at| *at >= start && *at <= end)
+    }
+
+    /// Those in the window or up to a round trip before it.
+    fn around(&self, times: &[Instant]) -> impl Iterator<Item = Instant> {
+        let Interval { start, end } = self.window;
+        let start = start - self.flow.and_then(|flow| flow.rtt).unwrap_or_default();
+        times.iter().copied().filter(move |at| *at >= start && *at <= end)
     }
 }
 

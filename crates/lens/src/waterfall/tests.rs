@@ -207,14 +207,23 @@ fn repeated_timeouts_of_one_segment_are_counted_once_in_time() {
 }
 
 #[test]
-fn a_loss_of_the_peer_shows_as_a_hole() {
-    let mut run = Run::default();
-    fetch(&mut run, [0.0, 0.0, 35.0, 0.0]);
-    run.engine(60.0, Engine::HoleOpened { flow: FLOW, seq: 1 });
-    run.engine(95.0, Engine::HoleFilled { flow: FLOW, seq: 2 });
-    let waterfall = run.waterfall();
-    assert_eq!(waterfall.phases[2].reason(), "1 loss at the peer, data waited +35.0 · 1 RTT 20.0");
-    assert_eq!(waterfall.phases[2].losses, [Duration::from_millis(60)]);
+fn a_hole_in_the_data_is_told_by_what_is_known_of_it() {
+    for (fate, words) in [
+        (None, "1 hole, data waited +35.0 · 1 RTT 20.0"),
+        (Some(LinkFate::Lost), "1 loss on the way here, data waited +35.0 · 1 RTT 20.0"),
+        (Some(LinkFate::Reordered), "1 reordering, data waited +35.0 · 1 RTT 20.0"),
+    ] {
+        let mut run = Run::default();
+        fetch(&mut run, [0.0, 0.0, 35.0, 0.0]);
+        if let Some(fate) = fate {
+            run.engine(50.0, Engine::Link { interface: InterfaceIndex(0), fate, frame: None });
+        }
+        run.engine(60.0, Engine::HoleOpened { flow: FLOW, seq: 1 });
+        run.engine(95.0, Engine::HoleFilled { flow: FLOW, seq: 2 });
+        let waterfall = run.waterfall();
+        assert_eq!(waterfall.phases[2].reason(), words);
+        assert_eq!(waterfall.phases[2].losses, [Duration::from_millis(60)]);
+    }
 }
 
 #[test]
@@ -223,7 +232,10 @@ fn a_loss_of_the_peer_that_left_no_hole_is_known_from_the_link() {
     fetch(&mut run, [0.0, 0.0, 0.0, 250.0]);
     run.engine(85.0, Engine::Link { interface: InterfaceIndex(0), fate: LinkFate::Lost, frame: None });
     let waterfall = run.waterfall();
-    assert_eq!(waterfall.phases[3].reason(), "1 RTT 20.0 · 1 loss at the peer, repaired +250.0");
+    assert_eq!(
+        waterfall.phases[3].reason(),
+        "1 RTT 20.0 · 1 loss on the way here, repaired +250.0 (peer's RTO)"
+    );
 }
 
 #[test]
@@ -374,6 +386,23 @@ fn the_rate_of_the_link_is_told_where_frames_are_large() {
     run.data(68.0, 960);
     let hints = Hints { rate_down: Some(1_000_000), links: vec![LinkType::Raw], ..Hints::default() };
     assert_eq!(run.waterfall_with(&hints).phases[2].reason(), "1 RTT 20.0 · 1 kB at 1 Mbit/s 8.0");
+}
+
+#[test]
+fn the_longest_wait_of_a_download_is_the_loss_that_left_no_hole() {
+    let mut run = Run::default();
+    let fetch = fetch_without_response(&mut run);
+    let response = run.span(fetch, "response", 80.0, 330.0);
+    run.fact(response, "status", "200");
+    for ms in [80.0, 100.0, 310.0, 330.0] {
+        run.data(ms, 960);
+    }
+    run.engine(90.0, Engine::Link { interface: InterfaceIndex(0), fate: LinkFate::Lost, frame: None });
+    run.done(330.0, fetch);
+    assert_eq!(
+        run.waterfall().phases[4].reason(),
+        "1 loss on the way here, repaired +210.0 (peer's RTO) · 2 waits for the sender's window 40.0"
+    );
 }
 
 #[test]
