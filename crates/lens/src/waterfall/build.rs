@@ -124,7 +124,8 @@ impl Builder<'_> {
             if start > self.cursor {
                 self.gap(hop, start);
             }
-            let work = if phase.outcome == PhaseOutcome::GivenUp { Work::Unanswered } else { work };
+            let unanswered = work == Work::Connect && phase.outcome == PhaseOutcome::GivenUp;
+            let work = if unanswered { Work::Unanswered } else { work };
             let window = Interval { start, end: share.end };
             let Answer { parts, losses } =
                 explain(&Question { work, window, flow }, self.evidence, self.hints);
@@ -188,20 +189,25 @@ impl Builder<'_> {
     fn gap(&mut self, hop: usize, end: Instant) {
         let duration = end - self.cursor;
         let part = Part { cause: Cause::Own, duration };
+        self.cursor = end;
+        if duration < NOTHING
+            && let Some(before) = self.phases.last_mut()
+        {
+            return before.parts.push(part);
+        }
         self.phases.push(Phase {
             hop,
             layer: Layer::Application,
             protocol: "",
             name: "gap",
             label: "own work".into(),
-            start: self.cursor - self.start,
+            start: end - duration - self.start,
             duration,
             parts: vec![part],
             notes: Vec::new(),
             losses: Vec::new(),
             outcome: PhaseOutcome::Done,
         });
-        self.cursor = end;
     }
 }
 

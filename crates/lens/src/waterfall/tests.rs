@@ -448,6 +448,28 @@ fn attempts_that_lost_the_race_are_shown_and_not_counted() {
 }
 
 #[test]
+fn a_few_microseconds_of_our_own_are_no_row() {
+    let mut run = Run::default();
+    let fetch = run.start(0.0, None, "fetch", "http://example.com/");
+    run.span(fetch, "resolve", 0.0, 10.0);
+    run.span(fetch, "connect", 10.01, 30.0);
+    run.done(30.02, fetch);
+    let rows: Vec<_> = rows(&run.waterfall()).into_iter().map(|(name, ..)| name).collect();
+    assert_eq!(rows, ["resolve", "connect"]);
+}
+
+#[test]
+fn a_response_that_was_cut_off_says_how_far_it_came() {
+    let mut run = Run::default();
+    let fetch = fetch_without_response(&mut run);
+    let response = run.start(80.0, Some(fetch), "response", "");
+    run.data(85.0, 960);
+    run.push(90.0, Kind::SpanEnd(SpanEnd { span: response, outcome: Outcome::Cancelled }));
+    run.failed(90.0, fetch, "timeout");
+    assert_eq!(run.waterfall().phases[4].reason(), "960 B at 768 kbit/s · given up");
+}
+
+#[test]
 fn a_failure_shows_where_it_stopped() {
     let mut run = Run::default();
     let fetch = run.start(0.0, None, "fetch", "http://refused.example.com/");
