@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+pub use crate::transport::tcp::TcpConfig;
+
 /// What a stack allows and how it behaves. Every limit is a bound on memory or work that somebody else
 /// could otherwise drive up.
 #[derive(Clone, PartialEq, Debug)]
@@ -22,6 +24,8 @@ pub struct Config {
     pub internet: InternetConfig,
     /// UDP and ICMP sockets.
     pub datagram: DatagramConfig,
+    /// TCP.
+    pub tcp: TcpConfig,
 }
 
 impl Default for Config {
@@ -34,6 +38,7 @@ impl Default for Config {
             link: LinkConfig::default(),
             internet: InternetConfig::default(),
             datagram: DatagramConfig::default(),
+            tcp: TcpConfig::default(),
         }
     }
 }

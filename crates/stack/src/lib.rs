@@ -9,7 +9,7 @@
 //! `internet::transmit` and `link::transmit`. Each layer returns what it decided; none calls upward.
 #![no_std]
 #![forbid(unsafe_code)]
-#![allow(dead_code, reason = "TCP, which uses the rest, comes next")]
+#![allow(dead_code, reason = "tests that use the rest come next")]
 
 extern crate alloc;
 #[cfg(test)]
@@ -41,7 +41,7 @@ mod transport;
 mod wheel;
 
 pub use batch::{Batch, Frame, ReceivedChecksum};
-pub use config::{Config, DatagramConfig, InternetConfig, LinkConfig};
+pub use config::{Config, DatagramConfig, InternetConfig, LinkConfig, TcpConfig};
 pub use counters::Counters;
 pub use event::{Event, Readiness};
 pub use interface::{Interface, InterfaceId, Medium, Offload};
@@ -51,7 +51,10 @@ pub use internet::route::{Route, RouteError};
 pub use packet::IcmpErrorKind;
 pub use random::Seed;
 pub use socket::{IcmpId, ListenerId, SocketId, TcpId, UdpId};
-pub use stack::{Family, Icmp, ReceivedDatagram, Stack, Udp};
+pub use stack::{Family, Icmp, ReceivedDatagram, Stack, Tcp, Udp};
 pub use transmit::{MAX_HEADERS, Transmit, TransmitChecksum};
 pub use transport::icmp::{IcmpError, IcmpEvent, IcmpEventKind};
+pub use transport::tcp::{
+    ConnectError, Decision, Incoming, IncomingId, TcpConnect, TcpError, TcpInfo, TcpListen, TcpOptions,
+};
 pub use transport::udp::{BindError, UdpError};

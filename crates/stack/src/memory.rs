@@ -11,5 +11,4 @@ mod rope;
 
 pub(crate) use budget::MemoryBudget;
 pub(crate) use pool::BlockPool;
-#[allow(unused_imports, reason = "TCP stands on it")]
 pub(crate) use rope::{PIECE_OVERHEAD, Rope};

@@ -23,13 +23,6 @@ pub(crate) struct Key {
     pub(crate) generation: u32,
 }
 
-impl Key {
-    /// Slot and tenant in one number, never given twice by one slab (until a slot had 2^32 tenants).
-    pub(crate) const fn to_u64(self) -> u64 {
-        (self.generation as u64) << 32 | self.index as u64
-    }
-}
-
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.index, self.generation)
@@ -73,6 +66,7 @@ impl<T> Slab<T> {
     }
 
     /// Bytes of the slab's pages.
+    #[cfg(test)]
     pub(crate) fn memory(&self) -> usize {
         self.pages.len() * PAGE * size_of::<Entry<T>>()
     }

@@ -3,6 +3,7 @@
 mod configure;
 mod icmp;
 mod receive;
+mod tcp;
 mod timeout;
 mod transmit;
 mod udp;
@@ -35,6 +36,7 @@ use crate::transport::udp::UdpLayer;
 use crate::wheel::TimerWheel;
 
 pub use icmp::{Family, Icmp};
+pub use tcp::Tcp;
 pub use udp::{ReceivedDatagram, Udp};
 
 /// The link, internet and transport layers of one host, as one state machine.
@@ -106,7 +108,7 @@ impl Stack {
         let internet = Internet::new(&config, &mut random);
         let hasher = random.table_hasher();
         let transports = Transports {
-            tcp: TcpLayer::new(&random),
+            tcp: TcpLayer::new(&random, &config.tcp),
             udp: UdpLayer::new(hasher),
             icmp: IcmpLayer::new(hasher),
         };

@@ -101,10 +101,12 @@ impl<V: Copy> FlowTable<V> {
     }
 
     /// How many entries there are.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.current.len() + self.old.as_ref().map_or(0, |old| old.table.len())
     }
 
+    #[cfg(test)]
     /// Bytes of the tables (an entry and its control byte for each bucket).
     pub(crate) fn memory(&self) -> usize {
         let buckets = self.current.num_buckets() + self.old.as_ref().map_or(0, |old| old.table.num_buckets());

@@ -88,11 +88,13 @@ impl<K> TimerWheel<K> {
     }
 
     /// How many timers are set.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.len
     }
 
     /// Bytes of the timers' nodes.
+    #[cfg(test)]
     pub(crate) fn memory(&self) -> usize {
         self.nodes.capacity() * size_of::<Node<K>>()
     }

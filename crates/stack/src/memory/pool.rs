@@ -53,10 +53,6 @@ impl Block {
         Block { bytes: BytesMut::with_capacity(size.bytes()), room: size.bytes(), size }
     }
 
-    pub(super) fn size(&self) -> BlockSize {
-        self.size
-    }
-
     /// Bytes that were written and not yet cut off.
     pub(super) fn written(&self) -> &[u8] {
         &self.bytes
@@ -119,6 +115,7 @@ impl BlockPool {
     }
 
     /// Bytes of the free blocks that the pool keeps; they are not charged to the budget.
+    #[cfg(test)]
     pub(crate) fn memory(&self) -> usize {
         self.small.len() * BlockSize::Small.bytes() + self.large.len() * BlockSize::Large.bytes()
     }

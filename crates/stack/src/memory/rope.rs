@@ -11,7 +11,7 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use super::pool::{Block, BlockSize};
 use super::{BlockPool, MemoryBudget};
-const MAX_SLICES: usize = 6;
+use crate::packet::MAX_SLICES;
 
 /// Charged for each piece beside its data: the piece itself, and a part of what a slice of a frame pins.
 pub(crate) const PIECE_OVERHEAD: usize = 128;

@@ -9,7 +9,7 @@ fn a_stale_key_reaches_nobody() {
     assert_eq!(slab.remove(first), Some("first"));
     let second = slab.insert("second");
     assert_eq!(second.index, first.index);
-    assert_ne!(second.to_u64(), first.to_u64());
+    assert_ne!(second, first);
     assert_eq!(slab.get(first), None);
     assert_eq!(slab.get_mut(first), None);
     assert_eq!(slab.remove(first), None);

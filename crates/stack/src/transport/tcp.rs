@@ -1,47 +1,148 @@
-//! TCP: for the time being a host without connections.
+//! TCP (RFC 9293). Read also RFC 5681 and 6582 (congestion, loss), 6298 (timeouts), 7323 (scaling,
+//! timestamps), 5961 (blind attacks), 6528 (sequence numbers), 6191 and 1337 (TIME-WAIT).
+//!
+//! A connection is a state machine: segments, timers and calls of the program go in, and it says that it
+//! wants to transmit. Segments are made when the device asks for them, so everything that one batch of
+//! frames brought is known by then. [`TcpLayer`] holds the connections and finds the one that a segment
+//! belongs to; what is half-open or in TIME-WAIT is a small record instead of a connection.
 
+mod ack;
+mod close;
+mod config;
+mod congestion;
+mod connection;
+mod demultiplex;
+mod error;
+mod flight;
+mod half_open;
+mod icmp;
+mod info;
+mod isn;
+mod listen;
+mod open;
+mod options;
+mod reassembly;
+mod receive;
+mod recovery;
+mod reset;
+mod rtt;
+mod send;
+mod settle;
+mod socket;
+mod state;
+mod time_wait;
+mod timers;
+mod window;
+
+pub use config::{TcpConfig, TcpOptions};
+pub use error::{ConnectError, TcpError};
+pub use info::TcpInfo;
+pub use listen::{Decision, Incoming, IncomingId, TcpListen};
+pub use open::TcpConnect;
+
+use alloc::collections::VecDeque;
 use core::net::IpAddr;
 
-use fathom_record::DropReason;
+use fathom_record::FlowId;
 
 use crate::context::Context;
-use crate::packet::{Arrived, Departing, Disposition, IcmpErrorFor, Path, Transmission};
+use crate::internet::error::TokenBucket;
+use crate::packet::{Path, Transmission};
 use crate::random::Random;
-use crate::slab::Key;
+use crate::slab::{Key, Slab};
 use crate::socket::TcpId;
+use crate::table::FlowTable;
+pub(crate) use connection::Connection;
+use half_open::HalfOpen;
+use listen::{Listener, ListenerTable};
+use time_wait::TimeWait;
+
+/// Where the segments of a tuple go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum FlowRef {
+    Connection(Key),
+    HalfOpen(Key),
+    TimeWait(Key),
+}
 
 /// All TCP connections and listeners.
 #[derive(Debug)]
-pub(crate) struct TcpLayer;
+pub(crate) struct TcpLayer {
+    connections: Slab<Connection>,
+    half_open: Slab<HalfOpen>,
+    time_wait: Slab<TimeWait>,
+    /// Connections in TIME-WAIT, oldest first; some may be gone.
+    time_wait_order: VecDeque<Key>,
+    listeners: Slab<Listener>,
+    listening: ListenerTable,
+    flows: FlowTable<FlowRef>,
+    /// The number of the last conversation.
+    last_flow: u64,
+    /// Where the search for an ephemeral port goes on.
+    next_port: u16,
+    resets: TokenBucket,
+}
 
 impl TcpLayer {
-    pub(crate) fn new(_: &Random) -> Self {
-        TcpLayer
+    pub(crate) fn new(random: &Random, config: &TcpConfig) -> Self {
+        TcpLayer {
+            connections: Slab::new(),
+            half_open: Slab::new(),
+            time_wait: Slab::new(),
+            time_wait_order: VecDeque::new(),
+            listeners: Slab::new(),
+            listening: ListenerTable::default(),
+            flows: FlowTable::new(random.table.bytes()),
+            last_flow: 0,
+            next_port: 0,
+            resets: TokenBucket::new(config.resets_per_second, config.resets_per_second),
+        }
     }
 
-    pub(crate) fn receive(&mut self, _: &mut Context<'_>, _: Arrived) -> Disposition {
-        Disposition::Drop(DropReason::TcpNoSocket)
+    /// The device has room: the next segment of a connection.
+    pub(crate) fn transmit(&mut self, cx: &mut Context<'_>, id: TcpId, path: &Path) -> Transmission {
+        let Some(connection) = self.connections.get_mut(id.0) else { return Transmission::Nothing };
+        let transmission = connection.transmit(cx, path);
+        self.settle(cx, id);
+        transmission
     }
 
-    pub(crate) fn transmit(&mut self, _: &mut Context<'_>, _: TcpId, _: &Path) -> Transmission {
-        Transmission::Nothing
+    /// The timer of a connection has fired.
+    pub(crate) fn handle_timer(&mut self, cx: &mut Context<'_>, id: TcpId) {
+        if let Some(connection) = self.connections.get_mut(id.0) {
+            connection.on_timer(cx);
+            self.settle(cx, id);
+        }
     }
 
-    pub(crate) fn handle_timer(&mut self, _: &mut Context<'_>, _: TcpId) {}
-
-    pub(crate) fn handle_half_open_timer(&mut self, _: &mut Context<'_>, _: Key) -> Option<Departing> {
-        None
+    /// From and to where a connection sends; `None` when it has nothing to send.
+    pub(crate) fn addresses(&self, id: TcpId) -> Option<(IpAddr, IpAddr)> {
+        let connection = self.connections.get(id.0)?;
+        Some((connection.tuple.local_address, connection.tuple.remote_address))
     }
 
-    pub(crate) fn handle_time_wait_timer(&mut self, _: &mut Context<'_>, _: Key) {}
-
-    pub(crate) fn handle_icmp_error(&mut self, _: &mut Context<'_>, _: &IcmpErrorFor) -> bool {
-        false
+    /// A connection; `None` when the handle is stale.
+    pub(crate) fn get(&self, id: TcpId) -> Option<&Connection> {
+        self.connections.get(id.0)
     }
 
-    pub(crate) fn neighbour_failed(&mut self, _: &mut Context<'_>, _: TcpId) {}
+    /// The program does something with a connection; `None` when the handle is stale.
+    pub(crate) fn with<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: TcpId,
+        change: impl FnOnce(&mut Connection, &mut Context<'_>) -> R,
+    ) -> Option<R> {
+        let result = change(self.connections.get_mut(id.0)?, cx);
+        self.settle(cx, id);
+        Some(result)
+    }
 
-    pub(crate) fn addresses(&self, _: TcpId) -> Option<(IpAddr, IpAddr)> {
-        None
+    fn next_flow(&mut self) -> FlowId {
+        self.last_flow += 1;
+        FlowId(self.last_flow)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,108 @@
+//! Limits and choices of TCP.
+
+use core::time::Duration;
+
+/// Limits and timeouts of TCP for a whole stack.
+#[derive(Clone, PartialEq, Debug)]
+pub struct TcpConfig {
+    /// The retransmission timeout is the smoothed round-trip time and at least this much more. RFC 6298 2.4
+    /// says 1 s for the timeout as a whole; 200 ms above the round-trip time is what is common, and still
+    /// more than any delayed acknowledgement of today.
+    pub min_rto: Duration,
+    /// The retransmission timeout before any sample, for SYNs as well (RFC 6298 2.1: 1 s).
+    pub initial_rto: Duration,
+    /// The largest retransmission timeout (RFC 6298 2.5: at least 60 s).
+    pub max_rto: Duration,
+    /// The largest time between two window probes (RFC 9293 3.8.6.1).
+    pub max_probe_interval: Duration,
+    /// How long a SYN is repeated (RFC 9293 3.8.3: R2 for SYNs is at least 3 minutes).
+    pub connect_timeout: Duration,
+    /// How often an unanswered SYN-ACK is repeated: after 1, 2, 4, … seconds.
+    pub syn_ack_retries: u8,
+    /// How long a connection waits for the listener's decision before it is forgotten.
+    pub decision_timeout: Duration,
+    /// How long a connection without an owner waits in FIN-WAIT-2 for the peer's FIN.
+    pub fin_wait_2_timeout: Duration,
+    /// Twice the maximum segment lifetime: how long TIME-WAIT lasts. RFC 9293 3.4.2 has 4 minutes; one
+    /// minute is what is common, and with timestamps and RFC 6528 the rest of the danger is small.
+    pub time_wait: Duration,
+    /// Most connections in TIME-WAIT; the oldest leaves for a new one.
+    pub time_waits: usize,
+    /// Most connections, those of listeners included.
+    pub connections: usize,
+    /// Most half-open connections of the whole stack.
+    pub half_open: usize,
+    /// Most half-open connections of one listener.
+    pub half_open_per_listener: usize,
+    /// Longest delay of an acknowledgement (RFC 9293 3.8.6.3: below 500 ms).
+    pub ack_delay: Duration,
+    /// How many segments at the start of a connection are acknowledged at once, so that the peer's
+    /// congestion window opens without waiting for timers.
+    pub quick_acks: u8,
+    /// Challenge acknowledgements of one connection within half a second (RFC 5961 7).
+    pub challenge_acks: u8,
+    /// Resets a second in answer to segments without a connection.
+    pub resets_per_second: u32,
+    /// First and last port that is given to a connection that names none (RFC 6335 6).
+    pub ephemeral_ports: (u16, u16),
+}
+
+impl Default for TcpConfig {
+    fn default() -> Self {
+        TcpConfig {
+            min_rto: Duration::from_millis(200),
+            initial_rto: Duration::from_secs(1),
+            max_rto: Duration::from_secs(120),
+            max_probe_interval: Duration::from_secs(60),
+            connect_timeout: Duration::from_secs(180),
+            syn_ack_retries: 5,
+            decision_timeout: Duration::from_secs(60),
+            fin_wait_2_timeout: Duration::from_secs(60),
+            time_wait: Duration::from_secs(60),
+            time_waits: 16_384,
+            connections: 1 << 20,
+            half_open: 4096,
+            half_open_per_listener: 1024,
+            ack_delay: Duration::from_millis(40),
+            quick_acks: 16,
+            challenge_acks: 2,
+            resets_per_second: 1000,
+            ephemeral_ports: (49152, 65535),
+        }
+    }
+}
+
+/// Choices for one connection, or for all connections of a listener.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TcpOptions {
+    /// Bytes written by the program that may wait for transmission or acknowledgement. Memory is taken
+    /// only for what is there.
+    pub send_buffer: usize,
+    /// Bytes that may wait for the program to read them: the largest receive window.
+    pub receive_buffer: usize,
+    /// Send short segments at once (the opposite of RFC 9293 3.7.4, Nagle).
+    pub nodelay: bool,
+    /// How long data may stay unacknowledged before the connection is given up (RFC 9293 3.9.1, R2 in
+    /// 3.8.3: at least 100 s).
+    pub user_timeout: Duration,
+    /// Hop limit of the segments; that of the stack when `None`.
+    pub hop_limit: Option<u8>,
+    /// Offer timestamps (RFC 7323 3).
+    pub timestamps: bool,
+    /// Offer window scaling (RFC 7323 2). Without it the window is at most 65,535 bytes.
+    pub window_scaling: bool,
+}
+
+impl Default for TcpOptions {
+    fn default() -> Self {
+        TcpOptions {
+            send_buffer: 1 << 20,
+            receive_buffer: 1 << 20,
+            nodelay: false,
+            user_timeout: Duration::from_secs(15 * 60),
+            hop_limit: None,
+            timestamps: true,
+            window_scaling: true,
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! What was sent and is not acknowledged, by transmissions: when each was sent, and whether again.
+//!
+//! A record may cover a whole super-segment; it is split when a part of it is sent again.
+
+use alloc::collections::VecDeque;
+
+use fathom_wire::{Instant, SeqNumber};
+
+/// An empty queue larger than this gives its memory back.
+const KEEP: usize = 16;
+
+/// One transmission. It begins where the record before it ends, the first at SND.UNA.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Record {
+    /// The sequence number behind its last.
+    end: SeqNumber,
+    /// It was sent more than once, so its acknowledgement tells no round-trip time (Karn, RFC 6298 3).
+    retransmitted: bool,
+    /// When it was last sent.
+    sent_at: Instant,
+}
+
+/// The transmissions between SND.UNA and SND.NXT, in order.
+#[derive(Debug)]
+pub(crate) struct Flight {
+    /// SND.UNA.
+    start: SeqNumber,
+    records: VecDeque<Record>,
+}
+
+impl Flight {
+    pub(crate) const fn new(start: SeqNumber) -> Self {
+        Flight { start, records: VecDeque::new() }
+    }
+
+    /// Notes that everything up to `end` was sent, the part not noted before for the first time.
+    pub(crate) fn sent(&mut self, end: SeqNumber, now: Instant) {
+        debug_assert!(self.end().lt(end), "{end:?} was sent before");
+        self.records.push_back(Record { end, retransmitted: false, sent_at: now });
+    }
+
+    /// Notes that `from..to` was sent again.
+    pub(crate) fn retransmitted(&mut self, from: SeqNumber, to: SeqNumber, now: Instant) {
+        let first = self.split_at(from);
+        let behind = self.split_at(to);
+        for record in self.records.range_mut(first..behind) {
+            (record.retransmitted, record.sent_at) = (true, now);
+        }
+    }
+
+    /// Removes what lies before `una`, which advances, and tells when the oldest transmission that it
+    /// acknowledges was sent, if there is one that was sent but once: the start of a sample of the
+    /// round-trip time.
+    pub(crate) fn acknowledged(&mut self, una: SeqNumber) -> Option<Instant> {
+        let mut sample = None;
+        while let Some(record) = self.records.front().filter(|_| self.start.lt(una)) {
+            if !record.retransmitted && sample.is_none() {
+                sample = Some(record.sent_at);
+            }
+            self.start = record.end.min(una);
+            if record.end.le(una) {
+                self.records.pop_front();
+            }
+        }
+        self.start = una;
+        if self.records.is_empty() && self.records.capacity() > KEEP {
+            self.records = VecDeque::new();
+        }
+        sample
+    }
+
+    /// Forgets everything; nothing more will be sent.
+    pub(crate) fn clear(&mut self) {
+        self.records = VecDeque::new();
+    }
+
+    /// Where the last transmission ends: SND.NXT.
+    pub(crate) fn end(&self) -> SeqNumber {
+        self.records.back().map_or(self.start, |record| record.end)
+    }
+
+    /// Makes a record begin at `seq`, and gives its index; the number of records when it is the end.
+    fn split_at(&mut self, seq: SeqNumber) -> usize {
+        let index = self.records.partition_point(|record| record.end.le(seq));
+        let begin = index.checked_sub(1).map_or(self.start, |before| self.records[before].end);
+        match self.records.get(index) {
+            Some(&record) if begin.lt(seq) => {
+                self.records.insert(index, Record { end: seq, ..record });
+                index + 1
+            }
+            _ => index,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AT: fn(u64) -> Instant = Instant::from_millis;
+
+    #[test]
+    fn samples_the_oldest_transmission_that_was_sent_once() {
+        let base = SeqNumber(u32::MAX - 150);
+        let mut flight = Flight::new(base);
+        for i in 1..=5 {
+            flight.sent(base + i * 100, AT(u64::from(i)));
+        }
+        flight.retransmitted(base, base + 100, AT(50));
+        assert_eq!(flight.acknowledged(base + 100), None, "Karn: it may be the answer to either");
+        assert_eq!(flight.acknowledged(base + 300), Some(AT(2)));
+        assert_eq!(flight.acknowledged(base + 350), Some(AT(4)), "a part of a super-segment");
+        assert_eq!(flight.acknowledged(base + 500), Some(AT(4)));
+        assert_eq!(flight.end(), base + 500);
+    }
+
+    #[test]
+    fn a_part_that_is_sent_again_leaves_the_rest_as_it_was() {
+        let base = SeqNumber(0);
+        let mut flight = Flight::new(base);
+        flight.sent(base + 1000, AT(1));
+        flight.sent(base + 2000, AT(2));
+        flight.retransmitted(base, base + 100, AT(9));
+        flight.retransmitted(base + 900, base + 1100, AT(9));
+        flight.retransmitted(base + 1900, base + 2000, AT(9));
+        let records: alloc::vec::Vec<_> = flight.records.iter().map(|r| (r.end.0, r.retransmitted)).collect();
+        assert_eq!(
+            records,
+            [(100, true), (900, false), (1000, true), (1100, true), (1900, false), (2000, true)]
+        );
+        assert_eq!(flight.acknowledged(base + 1000), Some(AT(1)));
+    }
+}

@@ -1,0 +1,127 @@
+//! ICMP errors about segments that we sent (RFC 9293 3.9.2.2, RFC 5927), and next hops that do not answer.
+
+use core::net::SocketAddr;
+
+use fathom_wire::SeqNumber;
+
+use super::connection::{Connection, Flags};
+use super::recovery::LossRecovery as _;
+use super::{FlowRef, TcpError, TcpLayer};
+use crate::context::Context;
+use crate::packet::{IcmpErrorFor, IcmpErrorKind};
+use crate::socket::TcpId;
+use crate::table::FourTuple;
+
+impl TcpLayer {
+    /// An ICMP error quotes a segment of ours. True when it concerns a connection and quotes a sequence
+    /// number that is in flight, which an outsider would have to guess (RFC 5927 4.1).
+    pub(crate) fn handle_icmp_error(&mut self, cx: &mut Context<'_>, error: &IcmpErrorFor) -> bool {
+        let Some((tuple, seq)) = quoted(error) else { return false };
+        match self.find(self.flows.hash(&tuple), &tuple) {
+            Some(FlowRef::Connection(key)) => {
+                let Some(connection) = self.connections.get_mut(key) else { return false };
+                let concerned = connection.handle_icmp_error(cx, error, seq);
+                self.settle(cx, TcpId(key));
+                concerned
+            }
+            Some(FlowRef::HalfOpen(key)) => {
+                let concerned = self.half_open.get(key).is_some_and(|half_open| half_open.sent(seq));
+                if concerned && is_hard(error.kind) {
+                    self.remove_half_open(cx, key);
+                }
+                concerned
+            }
+            Some(FlowRef::TimeWait(_)) | None => false,
+        }
+    }
+
+    /// The next hop of a connection does not answer, or there is none.
+    pub(crate) fn neighbour_failed(&mut self, cx: &mut Context<'_>, id: TcpId) {
+        let Some(connection) = self.connections.get_mut(id.0) else { return };
+        connection.set_trigger(cx, None);
+        connection.cannot_leave(cx);
+        self.settle(cx, id);
+    }
+}
+
+impl Connection {
+    fn handle_icmp_error(&mut self, cx: &mut Context<'_>, error: &IcmpErrorFor, seq: SeqNumber) -> bool {
+        let in_flight = self.snd.una.le(seq) && seq.lt(self.snd.max);
+        if !in_flight || self.state.is_over() {
+            return false;
+        }
+        self.set_trigger(cx, error.cause);
+        if let IcmpErrorKind::PacketTooBig { mtu } = error.kind {
+            self.on_packet_too_big(cx, mtu);
+            return true;
+        }
+        let Some(meaning) = meaning(error.kind) else { return true };
+        if self.state.is_opening() {
+            // RFC 9293 3.9.2.2 has the connection go on trying after soft errors. The program is better
+            // served by the answer (RFC 5461 4): it may have another address to try.
+            self.end(cx, Some(meaning));
+        } else {
+            // RFC 5927 4.2: no ICMP error ends an established connection; it explains a later timeout.
+            self.cold.soft_error = Some(meaning);
+        }
+        true
+    }
+
+    /// A router cannot pass our segments on. Those in flight are lost for their size, which is no sign of
+    /// congestion: they are sent again at once, cut for the smaller path.
+    fn on_packet_too_big(&mut self, cx: &mut Context<'_>, mtu: u32) {
+        let largest = self.snd.mss + self.option_bytes() + 20;
+        let too_large =
+            mtu == 0 || mtu < largest + super::options::ip_header_len(self.tuple.remote_address) as u32;
+        if too_large && !self.state.is_opening() {
+            self.recovery.on_too_big(self.snd.una, self.snd.nxt);
+            self.want_transmit(cx);
+        }
+    }
+
+    /// No segment can leave towards the peer.
+    fn cannot_leave(&mut self, cx: &mut Context<'_>) {
+        if self.state.is_opening() {
+            self.end(cx, Some(TcpError::HostUnreachable));
+        } else if self.flags.contains(Flags::RESET_DUE) {
+            self.flags.remove(Flags::RESET_DUE);
+        } else {
+            self.cold.soft_error = Some(TcpError::HostUnreachable);
+            if self.snd.una == self.snd.nxt && !self.send_buffer.is_empty() {
+                // What waits was never sent, so no retransmission timer would try again.
+                self.start_persist_timer(cx);
+                self.arm(cx);
+            }
+        }
+    }
+}
+
+/// The connection and the sequence number of the quoted segment.
+fn quoted(error: &IcmpErrorFor) -> Option<(FourTuple, SeqNumber)> {
+    let [a, b, c, d, seq @ ..] = error.quoted.first_chunk::<8>()?;
+    let local = SocketAddr::new(error.source, u16::from_be_bytes([*a, *b]));
+    let remote = SocketAddr::new(error.destination, u16::from_be_bytes([*c, *d]));
+    Some((FourTuple::new(local, remote), SeqNumber(u32::from_be_bytes(*seq))))
+}
+
+/// What an error means to the program; `None` when it means nothing to it.
+fn meaning(kind: IcmpErrorKind) -> Option<TcpError> {
+    match kind {
+        IcmpErrorKind::PortUnreachable | IcmpErrorKind::ProtocolUnreachable => Some(TcpError::Refused),
+        IcmpErrorKind::NetworkUnreachable => Some(TcpError::NetworkUnreachable),
+        IcmpErrorKind::HostUnreachable | IcmpErrorKind::Prohibited | IcmpErrorKind::HopLimitExceeded => {
+            Some(TcpError::HostUnreachable)
+        }
+        IcmpErrorKind::PacketTooBig { .. }
+        | IcmpErrorKind::ReassemblyTimeout
+        | IcmpErrorKind::ParameterProblem => None,
+    }
+}
+
+/// The errors that say that no connection can come into being (RFC 1122 4.2.3.9).
+fn is_hard(kind: IcmpErrorKind) -> bool {
+    matches!(
+        kind,
+        IcmpErrorKind::PortUnreachable | IcmpErrorKind::ProtocolUnreachable | IcmpErrorKind::Prohibited
+    )
+}

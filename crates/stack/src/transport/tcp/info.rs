@@ -1,0 +1,121 @@
+//! What can be told about a connection, under the names that Linux's `tcp_info` has where it has them.
+
+use core::time::Duration;
+
+use fathom_record::TcpStateName;
+
+use super::TcpConfig;
+use super::connection::{Connection, Flags};
+use super::recovery::{LossRecovery as _, Phase};
+
+/// Counters of a connection.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Statistics {
+    pub(super) segments_sent: u64,
+    pub(super) segments_received: u64,
+    pub(super) bytes_sent: u64,
+    pub(super) bytes_acked: u64,
+    pub(super) retransmits: u64,
+    pub(super) dup_acks: u64,
+}
+
+/// A connection at one moment. Sizes are in bytes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TcpInfo {
+    /// The state of RFC 9293 3.3.2.
+    pub state: TcpStateName,
+    /// The name of the congestion controller, as Linux has it.
+    pub congestion_control: &'static str,
+    /// Where loss recovery stands: `open`, `recovery` (after duplicate acknowledgements) or `loss` (after a
+    /// timeout); Linux's `tcpi_ca_state`.
+    pub ca_state: &'static str,
+    /// Smoothed round-trip time (RFC 6298); zero before the first sample.
+    pub rtt: Duration,
+    /// Round-trip time variation (RFC 6298).
+    pub rttvar: Duration,
+    /// The smallest round-trip time measured.
+    pub min_rtt: Duration,
+    /// Retransmission timeout, with the back-off in force.
+    pub rto: Duration,
+    /// How often the retransmission timer ran out since the last round-trip time sample.
+    pub backoff: u8,
+    /// Data of a full segment that we send.
+    pub snd_mss: u32,
+    /// Data of the largest segment that came.
+    pub rcv_mss: u32,
+    /// Congestion window.
+    pub snd_cwnd: u64,
+    /// Slow start threshold; `None` before the first loss.
+    pub snd_ssthresh: Option<u64>,
+    /// The peer's receive window.
+    pub snd_wnd: u32,
+    /// Our receive window as the peer knows it.
+    pub rcv_wnd: u32,
+    /// Shift of the peer's windows (RFC 7323 2).
+    pub snd_wscale: u8,
+    /// Shift of our windows.
+    pub rcv_wscale: u8,
+    /// Both ends send timestamps (RFC 7323 3).
+    pub timestamps: bool,
+    /// Sequence numbers believed to be in the network.
+    pub in_flight: u32,
+    /// Data written and not sent.
+    pub notsent_bytes: usize,
+    /// Data received and not read.
+    pub unread_bytes: usize,
+    /// Segments sent, retransmissions included; a super-segment counts as the segments that it is cut into.
+    pub segments_sent: u64,
+    /// Segments received, as they came up: a merged one counts once.
+    pub segments_received: u64,
+    /// Data sent for the first time.
+    pub bytes_sent: u64,
+    /// Data that the peer has acknowledged.
+    pub bytes_acked: u64,
+    /// Data received in order.
+    pub bytes_received: u64,
+    /// Segments sent again.
+    pub retransmits: u64,
+    /// Duplicate acknowledgements received (RFC 5681 2).
+    pub dup_acks: u64,
+}
+
+impl Connection {
+    pub(crate) fn info(&self, config: &TcpConfig) -> TcpInfo {
+        let controller = self.congestion.get();
+        let statistics = &self.cold.statistics;
+        let sent = self.snd.nxt.distance_from(self.snd.una) as usize;
+        TcpInfo {
+            state: self.state.name(),
+            congestion_control: controller.name(),
+            ca_state: match self.recovery.phase() {
+                Phase::Open => "open",
+                Phase::FastRecovery => "recovery",
+                Phase::Timeout => "loss",
+            },
+            rtt: self.rtt.srtt().unwrap_or_default(),
+            rttvar: self.rtt.rttvar(),
+            min_rtt: self.rtt.min_rtt(),
+            rto: self.rtt.rto(config),
+            backoff: self.rtt.backoff(),
+            snd_mss: self.snd.mss,
+            rcv_mss: self.rcv.rmss,
+            snd_cwnd: controller.cwnd(),
+            snd_ssthresh: Some(controller.ssthresh()).filter(|ssthresh| *ssthresh != u64::MAX),
+            snd_wnd: self.snd.wnd,
+            rcv_wnd: self.rcv.window(),
+            snd_wscale: self.snd.shift,
+            rcv_wscale: self.rcv.shift,
+            timestamps: self.flags.contains(Flags::TIMESTAMPS),
+            in_flight: self.recovery.in_flight(self.snd.una, self.snd.nxt, self.snd.mss),
+            notsent_bytes: self.send_buffer.len().saturating_sub(sent),
+            unread_bytes: self.receive_buffer.len(),
+            segments_sent: statistics.segments_sent,
+            segments_received: statistics.segments_received,
+            bytes_sent: statistics.bytes_sent,
+            bytes_acked: statistics.bytes_acked,
+            bytes_received: self.rcv.position,
+            retransmits: statistics.retransmits,
+            dup_acks: statistics.dup_acks,
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Opening connections and listeners, and what comes of listeners (RFC 9293 3.10.1, OPEN call).
+
+use core::net::{IpAddr, SocketAddr};
+
+use fathom_record::{Engine, TcpStateName};
+use fathom_wire::SeqNumber;
+
+use super::connection::{Connection, Flags, Opening};
+use super::half_open::Progress;
+use super::listen::Listener;
+use super::state::State;
+use super::{
+    ConnectError, Decision, FlowRef, Incoming, IncomingId, TcpLayer, TcpListen, TcpOptions, isn, reset,
+};
+use crate::context::Context;
+use crate::packet::Departing;
+use crate::slab::Key;
+use crate::socket::{ListenerId, TcpId};
+use crate::table::FourTuple;
+use crate::transport::port;
+use crate::transport::udp::BindError;
+
+/// A connection to open.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TcpConnect {
+    /// The peer.
+    pub remote: SocketAddr,
+    /// Our end: an unspecified address for the one that fits the route, port 0 for a free one; the same
+    /// for `None`.
+    pub local: Option<SocketAddr>,
+    /// Choices for the connection.
+    pub options: TcpOptions,
+}
+
+impl TcpLayer {
+    /// Begins a connection from one of our addresses.
+    pub(crate) fn connect(
+        &mut self,
+        cx: &mut Context<'_>,
+        (local, port): (IpAddr, u16),
+        remote: SocketAddr,
+        options: TcpOptions,
+    ) -> Result<TcpId, ConnectError> {
+        if self.connections.len() >= cx.config.tcp.connections {
+            return Err(ConnectError::TooMany);
+        }
+        let (tuple, after) = match port {
+            0 => (self.choose_port(cx, local, remote)?, None),
+            port => {
+                let tuple = FourTuple::new(SocketAddr::new(local, port), remote);
+                (tuple, self.make_way(cx, &tuple)?)
+            }
+        };
+        let flow = self.next_flow();
+        let opening = |key| Opening {
+            id: TcpId(key),
+            flow,
+            tuple,
+            state: State::Closed,
+            iss: isn::initial(cx, &tuple, after),
+            options,
+            timestamp_offset: isn::timestamp_offset(cx, &tuple),
+        };
+        let key = self.connections.insert_with(|key| Connection::new(cx.now, opening(key)));
+        self.flows.insert(self.flows.hash(&tuple), FlowRef::Connection(key));
+        let (local, remote) = (tuple.local(), tuple.remote());
+        let opened = cx.record(None, || Engine::TcpOpened { flow, local, remote, active: true });
+        if let Some(connection) = self.connections.get_mut(key) {
+            connection.open(cx, opened);
+        }
+        Ok(TcpId(key))
+    }
+
+    fn choose_port(
+        &mut self,
+        cx: &Context<'_>,
+        local: IpAddr,
+        remote: SocketAddr,
+    ) -> Result<FourTuple, ConnectError> {
+        let local = SocketAddr::new(local, 0);
+        let tuple = |port| FourTuple { local_port: port, ..FourTuple::new(local, remote) };
+        let mut next = self.next_port;
+        let is_free = |port| {
+            let tuple = tuple(port);
+            self.find(self.flows.hash(&tuple), &tuple).is_none()
+        };
+        let range = cx.config.tcp.ephemeral_ports;
+        let chosen = port::choose(cx.random, &mut next, local, Some(remote), range, is_free);
+        self.next_port = next;
+        chosen.map(tuple).ok_or(ConnectError::AddressInUse)
+    }
+
+    /// A tuple that the program insists on. A connection in TIME-WAIT gives way: with sequence numbers
+    /// beyond what it had sent the peer cannot mistake one for the other.
+    fn make_way(
+        &mut self,
+        cx: &mut Context<'_>,
+        tuple: &FourTuple,
+    ) -> Result<Option<SeqNumber>, ConnectError> {
+        match self.find(self.flows.hash(tuple), tuple) {
+            None => Ok(None),
+            Some(FlowRef::TimeWait(key)) => {
+                let after = self.time_wait.get(key).map(|time_wait| time_wait.snd_nxt);
+                self.remove_time_wait(cx, key);
+                Ok(after)
+            }
+            Some(FlowRef::Connection(_) | FlowRef::HalfOpen(_)) => Err(ConnectError::AddressInUse),
+        }
+    }
+
+    /// Begins to listen.
+    pub(crate) fn listen(&mut self, cx: &Context<'_>, listen: TcpListen) -> Result<ListenerId, BindError> {
+        let mut local = listen.local;
+        if local.port() == 0 {
+            let range = cx.config.tcp.ephemeral_ports;
+            let mut next = self.next_port;
+            let is_free = |port| !self.listening.conflicts(SocketAddr::new(local.ip(), port));
+            let chosen = port::choose(cx.random, &mut next, local, None, range, is_free);
+            self.next_port = next;
+            local.set_port(chosen.ok_or(BindError::PortsExhausted)?);
+        }
+        if self.listening.conflicts(local) {
+            return Err(BindError::AddressInUse);
+        }
+        let key = self.listeners.insert(Listener::new(listen, local));
+        self.listening.insert(local, key);
+        Ok(ListenerId(key))
+    }
+
+    /// Where a listener listens.
+    pub(crate) fn listener_local(&self, id: ListenerId) -> Option<SocketAddr> {
+        self.listeners.get(id.0).map(|listener| listener.local)
+    }
+
+    /// The oldest established connection of a listener.
+    pub(crate) fn accept(&mut self, id: ListenerId) -> Option<TcpId> {
+        self.listeners.get_mut(id.0)?.accept.pop_front()
+    }
+
+    /// The oldest connection of a listener that waits for a decision and was not given before.
+    pub(crate) fn incoming(&mut self, id: ListenerId) -> Option<Incoming> {
+        let key = self.listeners.get_mut(id.0)?.incoming.pop_front()?;
+        let tuple = &self.half_open.get(key)?.tuple;
+        Some(Incoming { id: IncomingId(key), source: tuple.remote(), destination: tuple.local() })
+    }
+
+    /// What the program has decided; gives what is to be sent.
+    pub(crate) fn decide(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: IncomingId,
+        decision: Decision,
+    ) -> Option<Departing> {
+        let half_open = self.half_open.get(id.0)?;
+        if half_open.progress != Progress::Undecided {
+            return None;
+        }
+        match decision {
+            Decision::Accept => self.answer_syn(cx, id.0, None),
+            Decision::Refuse => {
+                let (tuple, ack) = (half_open.tuple, half_open.expects());
+                self.remove_half_open(cx, id.0);
+                Some(reset::to_syn(cx, &tuple, ack))
+            }
+            Decision::Ignore => {
+                self.remove_half_open(cx, id.0);
+                None
+            }
+        }
+    }
+
+    /// Ends a listener: what is half-open is forgotten, what nobody has accepted is reset.
+    pub(crate) fn close_listener(&mut self, cx: &mut Context<'_>, id: ListenerId) {
+        // The half-open entries are found by their listener, so that goes last.
+        let half_open: alloc::vec::Vec<Key> = self
+            .half_open
+            .iter()
+            .filter(|(_, half_open)| half_open.listener == id.0)
+            .map(|(key, _)| key)
+            .collect();
+        for key in half_open {
+            self.remove_half_open(cx, key);
+        }
+        let Some(listener) = self.listeners.remove(id.0) else { return };
+        self.listening.remove(listener.local);
+        for id in listener.accept {
+            if let Some(connection) = self.connections.get_mut(id.0) {
+                connection.abort(cx);
+                connection.let_go(cx);
+                self.settle(cx, id);
+            }
+        }
+    }
+}
+
+impl Connection {
+    /// Begins the handshake.
+    fn open(&mut self, cx: &mut Context<'_>, opened: Option<fathom_record::RecordId>) {
+        debug_assert_eq!(self.state.name(), TcpStateName::Closed);
+        self.set_trigger(cx, opened);
+        self.flags.insert(Flags::ACTIVE | Flags::SYN_DUE);
+        self.set_state(cx, State::SynSent);
+        // The SYN may never be asked for, when its interface is down.
+        self.timers.close = cx.now + cx.config.tcp.connect_timeout.min(self.cold.options.user_timeout);
+        self.arm(cx);
+        self.want_transmit(cx);
+    }
+}

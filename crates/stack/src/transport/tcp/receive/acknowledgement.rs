@@ -1,0 +1,254 @@
+//! The ACK field of an acceptable segment (RFC 9293 3.10.7.4, fifth; RFC 5681; RFC 6298).
+
+use core::time::Duration;
+
+use fathom_record::{CwndReason, Engine};
+use fathom_wire::{Instant, SeqNumber, TcpFlags, TcpHeader};
+
+use crate::context::Context;
+use crate::event::Readiness;
+use crate::transport::tcp::congestion::Acknowledged;
+use crate::transport::tcp::connection::{Connection, Flags, Segment};
+use crate::transport::tcp::recovery::{AckSeen, Finding, LossRecovery as _, Phase};
+use crate::transport::tcp::state::State;
+
+impl Connection {
+    pub(super) fn process_ack(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>) {
+        if self.state == State::SynReceived {
+            self.acknowledge_syn(cx, segment.header);
+        }
+        let ack = segment.header.ack;
+        let window = u32::from(segment.header.window) << self.snd.shift;
+        let una = self.snd.una;
+        if self.flags.contains(Flags::PERSIST) && !self.flags.contains(Flags::ORPHAN) {
+            // The peer is alive and says that its window is closed: it may do so for ever
+            // (RFC 9293 3.8.6.1). A connection that nobody owns is not held open that way.
+            self.cold.progress_at = cx.now;
+        }
+        let duplicate = ack == una && self.is_duplicate(segment, window);
+        self.update_window(segment, ack, window);
+        let advanced = if ack.gt(una) { ack.distance_from(una) } else { 0 };
+        let in_flight = self.recovery.in_flight(una, self.snd.nxt, self.snd.mss);
+        if advanced > 0 {
+            self.advance(cx, ack, segment.header, in_flight);
+        } else if duplicate {
+            self.cold.statistics.dup_acks += 1;
+        }
+        if advanced > 0 || duplicate {
+            self.recover(
+                cx,
+                AckSeen { una: self.snd.una, nxt: self.snd.nxt, advanced, duplicate, mss: self.snd.mss },
+                in_flight,
+            );
+        }
+        if advanced > 0 {
+            self.settle_timer(cx);
+            self.check_fin_acknowledged(cx);
+        }
+        if self.flags.contains(Flags::PERSIST) && self.window_allows_sending() {
+            self.stop_persist_timer();
+        }
+        if advanced > 0 || duplicate || self.snd.nxt != self.snd.end(&self.send_buffer) {
+            self.want_transmit(cx);
+        }
+    }
+
+    /// Our SYN is acknowledged (RFC 9293 3.10.7.3, fourth; 3.10.7.4, fifth, SYN-RECEIVED).
+    pub(super) fn acknowledge_syn(&mut self, cx: &mut Context<'_>, header: &TcpHeader) {
+        let sent_at = self.flight.acknowledged(self.cold.iss + 1);
+        self.snd.una = self.cold.iss + 1;
+        self.snd.nxt = self.snd.una;
+        self.flags.remove(Flags::SYN_DUE);
+        let expiries = core::mem::take(&mut self.cold.expiries);
+        if expiries > 0 {
+            self.rtt.handshake_repeated();
+        }
+        self.sample_rtt(cx, sent_at, header, 1);
+        self.cold.progress_at = cx.now;
+        self.timers.retransmit = Instant::MAX;
+        // RFC 5681 3.1 wants one segment when a SYN was lost; RFC 6928 2 only when more than one was.
+        self.established(cx, expiries > 1);
+        self.close_when_open(cx);
+    }
+
+    /// RFC 5681 2: what makes an acknowledgement a duplicate.
+    fn is_duplicate(&self, segment: &Segment<'_>, window: u32) -> bool {
+        self.snd.una != self.snd.nxt
+            && segment.data.is_empty()
+            && !segment.flags.intersects(TcpFlags::SYN | TcpFlags::FIN)
+            && window == self.snd.wnd
+    }
+
+    /// The send window, unless the segment is older than the one that set it last.
+    fn update_window(&mut self, segment: &Segment<'_>, ack: SeqNumber, window: u32) {
+        let snd = &mut self.snd;
+        let newer = snd.wl1.lt(segment.seq) || (snd.wl1 == segment.seq && snd.wl2.le(ack));
+        if ack.ge(snd.una) && newer {
+            snd.wnd = window;
+            snd.max_wnd = snd.max_wnd.max(window);
+            snd.wl1 = segment.seq;
+            snd.wl2 = ack;
+        }
+    }
+
+    /// SND.UNA advances to `ack`.
+    fn advance(&mut self, cx: &mut Context<'_>, ack: SeqNumber, header: &TcpHeader, in_flight: u32) {
+        let advanced = ack.distance_from(self.snd.una);
+        // Our FIN takes a sequence number and no place in the buffer.
+        let data = (advanced as usize).min(self.send_buffer.len());
+        let sent_at = self.flight.acknowledged(ack);
+        // It may have gone as a window probe, which is not counted as sent.
+        self.snd.fin_sent |= advanced as usize > data;
+        self.snd.una = ack;
+        self.snd.nxt = self.snd.nxt.max(ack);
+        self.send_buffer.consume(cx.pool, cx.memory, data);
+        self.cold.statistics.bytes_acked += data as u64;
+        self.cold.progress_at = cx.now;
+        self.cold.expiries = 0;
+        self.cold.soft_error = None;
+        let samples_per_round = u64::from(in_flight).div_ceil(2 * u64::from(self.snd.mss));
+        self.sample_rtt(cx, sent_at, header, samples_per_round);
+        self.wake_writer(cx);
+    }
+
+    /// A sample of the round-trip time: from the oldest transmission that was acknowledged and sent but
+    /// once (Karn), or else from the echo of our timestamp, which tells transmissions apart.
+    fn sample_rtt(
+        &mut self,
+        cx: &mut Context<'_>,
+        sent_at: Option<Instant>,
+        header: &TcpHeader,
+        samples_per_round: u64,
+    ) {
+        let echo = header.options.timestamps.map(|stamp| stamp.echo).filter(|echo| *echo != 0);
+        let echoed = || {
+            let echo = echo.filter(|_| self.flags.contains(Flags::TIMESTAMPS))?;
+            let age = self.timestamp(cx.now).wrapping_sub(echo);
+            // An echo from the future, or from before the last wrap, is none of ours.
+            (age < 1 << 30).then(|| Duration::from_millis(u64::from(age)))
+        };
+        let Some(sample) = sent_at.map(|sent_at| cx.now - sent_at).or_else(echoed) else { return };
+        self.rtt.sample(sample, samples_per_round);
+        let (flow, rtt, trigger) = (self.cold.flow, self.rtt, self.trigger());
+        let config = cx.config;
+        cx.record(trigger, || Engine::Rtt {
+            flow,
+            sample,
+            srtt: rtt.srtt().unwrap_or_default(),
+            rttvar: rtt.rttvar(),
+            rto: rtt.rto(&config.tcp),
+        });
+    }
+
+    /// Losses, and what they do to the congestion window.
+    fn recover(&mut self, cx: &mut Context<'_>, ack: AckSeen, in_flight: u32) {
+        let before = self.recovery.phase();
+        let first_lost = self.recovery.lost().map(|(from, _)| from);
+        let finding = self.recovery.on_ack(ack);
+        let (mss, flow) = (u64::from(ack.mss), self.cold.flow);
+        match finding {
+            Finding::Loss => {
+                // RFC 5681 3.2 step 2, with what was in flight before the duplicates were counted.
+                let outstanding = u64::from(ack.nxt.distance_from(ack.una));
+                self.congestion.get_mut().on_loss(outstanding, mss);
+                let loss = cx.record(self.trigger(), || Engine::LossDetected { flow, seq: ack.una.0 });
+                if loss.is_some() {
+                    self.set_trigger(cx, loss);
+                }
+                self.record_cwnd(cx, CwndReason::FastRecovery);
+            }
+            Finding::PartialRepair => {
+                cx.record(self.trigger(), || Engine::LossRepaired { flow, up_to: ack.una.0 });
+                let loss = cx.record(self.trigger(), || Engine::LossDetected { flow, seq: ack.una.0 });
+                if loss.is_some() {
+                    self.set_trigger(cx, loss);
+                }
+            }
+            Finding::Recovered => {
+                cx.record(self.trigger(), || Engine::LossRepaired { flow, up_to: ack.una.0 });
+                if before == Phase::FastRecovery {
+                    let left = self.recovery.in_flight(ack.una, ack.nxt, ack.mss);
+                    self.congestion.get_mut().on_recovered(u64::from(left), mss);
+                    self.record_cwnd(cx, CwndReason::RecoveryExit);
+                }
+            }
+            Finding::Nothing => {}
+        }
+        let repaired = before == Phase::Timeout
+            && finding == Finding::Nothing
+            && ack.advanced > 0
+            && first_lost.is_some_and(|from| from.le(ack.una));
+        if repaired {
+            cx.record(self.trigger(), || Engine::LossRepaired { flow, up_to: ack.una.0 });
+        }
+        if ack.advanced > 0 && before != Phase::FastRecovery {
+            self.grow(cx, ack, in_flight, before == Phase::Timeout);
+        }
+    }
+
+    /// The congestion window grows by what was acknowledged.
+    fn grow(&mut self, cx: &mut Context<'_>, ack: AckSeen, in_flight: u32, after_timeout: bool) {
+        let controller = self.congestion.get_mut();
+        let (cwnd, ssthresh) = (controller.cwnd(), controller.ssthresh());
+        // In slow start a window of which half is used is used: what is written and acknowledged in
+        // between would have used the rest (RFC 7661 4.3 draws the same line).
+        let in_flight = u64::from(in_flight);
+        let cwnd_limited =
+            if cwnd < ssthresh { 2 * in_flight >= cwnd } else { in_flight + u64::from(ack.mss) >= cwnd };
+        controller.on_ack(Acknowledged {
+            bytes: u64::from(ack.advanced),
+            mss: u64::from(ack.mss),
+            cwnd_limited,
+            after_timeout,
+        });
+        if controller.cwnd() != cwnd {
+            let slow_start = cwnd < ssthresh;
+            self.record_cwnd(
+                cx,
+                if slow_start { CwndReason::SlowStart } else { CwndReason::CongestionAvoidance },
+            );
+        }
+    }
+
+    /// RFC 6298 5.2 and 5.3: the timer stops when all is acknowledged and starts anew when something is.
+    fn settle_timer(&mut self, cx: &Context<'_>) {
+        if self.flags.contains(Flags::PERSIST) {
+            // What was acknowledged is a window probe.
+            self.stop_persist_timer();
+        }
+        if self.snd.una == self.snd.nxt {
+            self.timers.retransmit = Instant::MAX;
+        } else if !self.recovery.holds_timer() {
+            self.restart_retransmission_timer(cx);
+        }
+    }
+
+    /// RFC 9293 3.10.7.4, fifth: what the acknowledgement of our FIN brings.
+    fn check_fin_acknowledged(&mut self, cx: &mut Context<'_>) {
+        let fin_acknowledged = self.flags.contains(Flags::FIN_QUEUED)
+            && self.send_buffer.is_empty()
+            && self.snd.una == self.snd.nxt
+            && self.snd.fin_sent;
+        if !fin_acknowledged {
+            return;
+        }
+        let next = self.state.after_fin_acknowledged();
+        match next {
+            State::Closed => self.end(cx, None),
+            State::FinWait2 => {
+                self.set_state(cx, next);
+                self.wait_for_fin(cx);
+            }
+            _ => self.set_state(cx, next),
+        }
+    }
+
+    /// Tells a program that waits with writing, once a third of the buffer is free.
+    fn wake_writer(&mut self, cx: &mut Context<'_>) {
+        let capacity = self.cold.options.send_buffer;
+        if self.flags.contains(Flags::WRITER_WAITS) && self.send_buffer.len() <= capacity - capacity / 3 {
+            self.flags.remove(Flags::WRITER_WAITS);
+            self.notify(cx, Readiness::WRITABLE);
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! The text and the FIN of an acceptable segment (RFC 9293 3.10.7.4, seventh and eighth).
+
+use bytes::Bytes;
+use fathom_record::{DropReason, Engine, SendReason};
+use fathom_wire::TcpFlags;
+
+use super::Refusal;
+use crate::context::Context;
+use crate::event::Readiness;
+use crate::transport::tcp::ack::AckDue;
+use crate::transport::tcp::connection::{Connection, Flags, Segment};
+use crate::transport::tcp::reassembly::{Reassembly, Stored};
+
+/// Slices shorter than this are copied together when some wait already, so that they do not pin the frames
+/// they came in for long.
+const COPY_BELOW: usize = 512;
+/// How many slices wait before short ones are copied.
+const SLICES_BEFORE_COPY: usize = 4;
+
+impl Connection {
+    pub(super) fn process_text(
+        &mut self,
+        cx: &mut Context<'_>,
+        segment: &mut Segment<'_>,
+    ) -> Result<(), Refusal> {
+        if segment.data.is_empty() {
+            return Ok(());
+        }
+        if !self.state.takes_text() {
+            // The peer has ended its data before; RFC 9293 says "ignore the segment text".
+            return if self.state.is_over() { Ok(()) } else { Err(Refusal::Drop(DropReason::TcpAfterClose)) };
+        }
+        self.rcv.saw_segment(segment.segment_size);
+        self.trim(segment);
+        if segment.data.is_empty() {
+            return Ok(());
+        }
+        if self.flags.contains(Flags::ORPHAN) {
+            // RFC 9293 3.6.1, SHLD-3: nobody will read this, and the peer must not believe otherwise.
+            self.reset(cx, None);
+            return Err(Refusal::Drop(DropReason::TcpAfterClose));
+        }
+        let data = core::mem::take(&mut segment.data);
+        if segment.seq == self.rcv.nxt {
+            self.take_in_order(cx, segment, data)
+        } else {
+            self.take_out_of_order(cx, segment, data)
+        }
+    }
+
+    /// Cuts off what lies outside of the window, on either side. A FIN behind the right edge goes with
+    /// what is cut.
+    fn trim(&self, segment: &mut Segment<'_>) {
+        if segment.seq.lt(self.rcv.nxt) {
+            let known = self.rcv.nxt.distance_from(segment.seq).min(segment.data.len() as u32);
+            let _ = segment.data.split_to(known as usize);
+            segment.seq += known;
+        }
+        let room = self.rcv.adv.distance_from(segment.seq) as usize;
+        if segment.data.len() > room {
+            segment.data.truncate(room);
+            segment.flags.remove(TcpFlags::FIN);
+        }
+    }
+
+    fn take_in_order(
+        &mut self,
+        cx: &mut Context<'_>,
+        segment: &mut Segment<'_>,
+        data: Bytes,
+    ) -> Result<(), Refusal> {
+        let len = data.len();
+        let filled_hole = if self.reassembly.is_none() {
+            if !self.deliver(cx, data) {
+                return Err(self.refuse_text(cx, segment));
+            }
+            false
+        } else {
+            // What is held came first and stays, so the new bytes go between.
+            self.hold(cx, self.rcv.position, data);
+            let before = self.rcv.nxt;
+            self.deliver_held(cx);
+            if self.rcv.nxt == before {
+                return Err(self.refuse_text(cx, segment));
+            }
+            true
+        };
+        segment.seq += len as u32;
+        self.notify(cx, Readiness::READABLE);
+        self.acknowledge_text(cx, len, segment.segment_size, filled_hole);
+        Ok(())
+    }
+
+    /// The memory is used up. Nothing is acknowledged, so the peer sends it again.
+    fn refuse_text(&mut self, cx: &mut Context<'_>, segment: &mut Segment<'_>) -> Refusal {
+        segment.flags.remove(TcpFlags::FIN);
+        self.ack.now(SendReason::DuplicateAck);
+        self.want_transmit(cx);
+        Refusal::Drop(DropReason::MemoryLimit)
+    }
+
+    fn take_out_of_order(
+        &mut self,
+        cx: &mut Context<'_>,
+        segment: &mut Segment<'_>,
+        data: Bytes,
+    ) -> Result<(), Refusal> {
+        // RFC 5681 4.2: the duplicate acknowledgement tells the peer at once.
+        self.ack.duplicate();
+        self.want_transmit(cx);
+        let opened = self.reassembly.is_none();
+        let (flow, missing, len) = (self.cold.flow, self.rcv.nxt, data.len());
+        let position = self.rcv.position + u64::from(segment.seq.distance_from(self.rcv.nxt));
+        let stored = self.hold(cx, position, data);
+        segment.seq += len as u32;
+        if opened && self.reassembly.is_some() {
+            cx.record(self.trigger(), || Engine::HoleOpened { flow, seq: missing.0 });
+        }
+        match stored {
+            Stored::All => Ok(()),
+            Stored::NotAll => {
+                segment.flags.remove(TcpFlags::FIN);
+                Err(Refusal::Drop(DropReason::TcpReassemblyFull))
+            }
+        }
+    }
+
+    /// Holds what lies behind a hole. Twice the window bounds what the pieces cost together.
+    fn hold(&mut self, cx: &mut Context<'_>, position: u64, data: Bytes) -> Stored {
+        let limit = 2 * self.rcv.capacity as usize + 4096;
+        let reassembly = self.reassembly.get_or_insert_default();
+        let stored = reassembly.insert(cx.memory, limit, position, data);
+        self.drop_empty_reassembly();
+        stored
+    }
+
+    fn drop_empty_reassembly(&mut self) {
+        let empty = |held: &Reassembly| held.is_empty() && held.fin().is_none();
+        self.reassembly.take_if(|held| empty(held));
+    }
+
+    /// Appends to what waits for the program; false when the memory is used up.
+    fn deliver(&mut self, cx: &mut Context<'_>, data: Bytes) -> bool {
+        let len = data.len();
+        let buffer = &mut self.receive_buffer;
+        if len < COPY_BELOW && buffer.pieces() >= SLICES_BEFORE_COPY {
+            // All or nothing: what is appended counts as acknowledged.
+            if buffer.append(cx.pool, cx.memory, &data) < len {
+                return false;
+            }
+        } else if buffer.push(cx.pool, cx.memory, data).is_err() {
+            return false;
+        }
+        self.rcv.nxt += len as u32;
+        self.rcv.position += len as u64;
+        true
+    }
+
+    /// Moves what continues the stream from reassembly to the program.
+    fn deliver_held(&mut self, cx: &mut Context<'_>) {
+        while let Some(reassembly) = &mut self.reassembly {
+            let Some(piece) = reassembly.take(cx.memory, self.rcv.position) else { break };
+            if !self.deliver(cx, piece) {
+                break;
+            }
+        }
+        self.drop_empty_reassembly();
+        if self.reassembly.is_none() {
+            let (flow, next) = (self.cold.flow, self.rcv.nxt);
+            cx.record(self.trigger(), || Engine::HoleFilled { flow, seq: next.0 });
+        }
+    }
+
+    fn acknowledge_text(&mut self, cx: &mut Context<'_>, len: usize, segment_size: usize, filled_hole: bool) {
+        let due = self.ack.on_data(len, segment_size, self.rcv.rmss, &self.rtt, &cx.config.tcp);
+        // RFC 5681 4.2: at once when a segment fills a hole, or a part of one. A buffer of few segments
+        // cannot wait for a second one.
+        let small_buffer = self.rcv.capacity <= 2 * self.rcv.rmss;
+        match due {
+            AckDue::Within(delay) if !filled_hole && !small_buffer => {
+                self.timers.ack = self.timers.ack.min(cx.now + delay);
+            }
+            _ => {
+                self.ack.now(SendReason::Ack);
+                self.want_transmit(cx);
+            }
+        }
+    }
+
+    /// RFC 9293 3.10.7.4, eighth: check the FIN bit. It counts once everything before it is in.
+    pub(super) fn process_fin(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>) {
+        if !self.rcv.started() || self.state.is_over() {
+            return;
+        }
+        if segment.flags.contains(TcpFlags::FIN) {
+            let ahead = segment.seq.offset_from(self.rcv.nxt);
+            if ahead > 0 && self.state.takes_text() {
+                let position = self.rcv.position + ahead as u64;
+                self.reassembly.get_or_insert_default().note_fin(position);
+                self.ack.duplicate();
+                self.want_transmit(cx);
+                return;
+            }
+            if ahead == 0 {
+                self.take_fin(cx);
+            }
+            return;
+        }
+        if self.reassembly.as_ref().is_some_and(|held| held.fin() == Some(self.rcv.position)) {
+            self.take_fin(cx);
+        }
+    }
+
+    fn take_fin(&mut self, cx: &mut Context<'_>) {
+        if self.flags.contains(Flags::FIN_RECEIVED) {
+            return;
+        }
+        self.flags.insert(Flags::FIN_RECEIVED);
+        if let Some(mut reassembly) = self.reassembly.take() {
+            // What lies behind the end was never part of the stream.
+            reassembly.clear(cx.memory);
+        }
+        self.rcv.nxt += 1;
+        self.rcv.adv = self.rcv.adv.max(self.rcv.nxt);
+        self.ack.now(SendReason::Ack);
+        self.want_transmit(cx);
+        self.set_state(cx, self.state.after_fin_received());
+        self.notify(cx, Readiness::READABLE | Readiness::CLOSED_READ);
+    }
+}

@@ -1,0 +1,103 @@
+//! What follows from the state that a connection has come into: its place in the table of flows, its
+//! TIME-WAIT record, its end.
+
+use fathom_record::{Engine, TcpStateName};
+
+use super::connection::Flags;
+use super::state::State;
+use super::time_wait::TimeWait;
+use super::{FlowRef, TcpLayer};
+use crate::context::Context;
+use crate::event::Readiness;
+use crate::packet::Departing;
+use crate::slab::Key;
+use crate::socket::TcpId;
+use crate::timer::TimerKey;
+
+impl TcpLayer {
+    /// Draws the consequences of what happened to a connection. Gives the acknowledgement of the peer's FIN
+    /// when the connection has just come into TIME-WAIT: it is the last segment, and no longer the
+    /// connection's.
+    pub(super) fn settle(&mut self, cx: &mut Context<'_>, id: TcpId) -> Option<Departing> {
+        let connection = self.connections.get_mut(id.0)?;
+        let attached = !connection.flags.contains(Flags::DETACHED);
+        let mut last = None;
+        match connection.state {
+            State::TimeWait if attached => last = self.enter_time_wait(cx, id),
+            State::Closed if attached && !connection.flags.contains(Flags::RESET_DUE) => {
+                connection.flags.insert(Flags::DETACHED);
+                connection.timers.cancel(cx);
+                let hash = self.flows.hash(&connection.tuple);
+                self.flows.remove(hash, |flow| flow == FlowRef::Connection(id.0));
+            }
+            _ => {}
+        }
+        let finished = Flags::ORPHAN | Flags::DETACHED;
+        if self.connections.get(id.0).is_some_and(|connection| connection.flags.contains(finished))
+            && let Some(mut connection) = self.connections.remove(id.0)
+        {
+            connection.release(cx);
+        }
+        last
+    }
+
+    fn enter_time_wait(&mut self, cx: &mut Context<'_>, id: TcpId) -> Option<Departing> {
+        let connection = self.connections.get_mut(id.0)?;
+        let mut time_wait = TimeWait::new(connection);
+        let last = time_wait.acknowledge_fin(cx, connection.trigger());
+        connection.flags.insert(Flags::DETACHED);
+        connection.timers.cancel(cx);
+        connection.ack.settled();
+        connection.notify(cx, Readiness::WRITABLE | Readiness::CLOSED);
+        let hash = self.flows.hash(&time_wait.tuple);
+        self.make_room_in_time_wait(cx);
+        let key = self.time_wait.insert(time_wait);
+        self.time_wait_order.push_back(key);
+        self.flows.replace(hash, |flow| flow == FlowRef::Connection(id.0), FlowRef::TimeWait(key));
+        self.restart_time_wait(cx, key);
+        Some(last)
+    }
+
+    /// At the limit the oldest leaves.
+    fn make_room_in_time_wait(&mut self, cx: &mut Context<'_>) {
+        while self.time_wait.len() >= cx.config.tcp.time_waits.max(1) {
+            let Some(oldest) = self.time_wait_order.pop_front() else { return };
+            self.remove_time_wait(cx, oldest);
+        }
+        // Those that have left by their timers are swept out once they are the larger part.
+        if self.time_wait_order.len() > 2 * self.time_wait.len() + 64 {
+            self.time_wait_order.retain(|key| self.time_wait.get(*key).is_some());
+        }
+    }
+
+    /// The wait of 2 MSL begins, or begins again.
+    pub(super) fn restart_time_wait(&mut self, cx: &mut Context<'_>, key: Key) {
+        let Some(time_wait) = self.time_wait.get_mut(key) else { return };
+        let timer = cx.timers.insert(cx.now + cx.config.tcp.time_wait, TimerKey::TcpTimeWait(key));
+        if let Some(earlier) = time_wait.timer.replace(timer) {
+            cx.timers.cancel(earlier);
+        }
+    }
+
+    /// 2 MSL are over.
+    pub(crate) fn handle_time_wait_timer(&mut self, cx: &mut Context<'_>, key: Key) {
+        self.remove_time_wait(cx, key);
+    }
+
+    pub(super) fn remove_time_wait(&mut self, cx: &mut Context<'_>, key: Key) {
+        let Some(time_wait) = self.time_wait.remove(key) else { return };
+        if let Some(timer) = time_wait.timer {
+            cx.timers.cancel(timer);
+        }
+        let hash = self.flows.hash(&time_wait.tuple);
+        self.flows.remove(hash, |flow| flow == FlowRef::TimeWait(key));
+        match self.connections.get_mut(time_wait.owner.0) {
+            Some(connection) => connection.set_state(cx, State::Closed),
+            None => {
+                let flow = time_wait.flow();
+                let (from, to) = (TcpStateName::TimeWait, TcpStateName::Closed);
+                cx.record(None, || Engine::TcpState { flow, from, to });
+            }
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! What the program does with a connection (RFC 9293 3.9.1).
+
+use core::net::SocketAddr;
+
+use bytes::Bytes;
+use fathom_record::{FlowId, TcpStateName};
+
+use super::TcpError;
+use super::connection::{Connection, Flags};
+use super::state::State;
+use crate::context::Context;
+use crate::event::Readiness;
+
+/// Data handed over from this length on is kept as it is; shorter pieces are copied together.
+const KEEP_FROM: usize = 2 << 10;
+
+impl Connection {
+    /// Writes what there is room for, and gives its length.
+    pub(crate) fn send(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Result<usize, TcpError> {
+        let room = self.room_to_send()?;
+        if data.is_empty() {
+            return Ok(0);
+        }
+        let taken = self.send_buffer.append(cx.pool, cx.memory, &data[..data.len().min(room)]);
+        self.wrote(cx, taken, data.len())
+    }
+
+    /// Hands over what there is room for, without a copy.
+    pub(crate) fn send_bytes(&mut self, cx: &mut Context<'_>, mut data: Bytes) -> Result<usize, TcpError> {
+        if data.len() < KEEP_FROM {
+            return self.send(cx, &data);
+        }
+        let room = self.room_to_send()?;
+        let wanted = data.len();
+        data.truncate(room);
+        let taken = data.len();
+        let taken = if self.send_buffer.push(cx.pool, cx.memory, data).is_ok() { taken } else { 0 };
+        self.wrote(cx, taken, wanted)
+    }
+
+    /// The room in the send buffer, or why nothing can be written.
+    fn room_to_send(&mut self) -> Result<usize, TcpError> {
+        if let Some(error) = self.cold.error.take() {
+            return Err(error);
+        }
+        if self.flags.contains(Flags::FIN_QUEUED) || self.state.is_over() {
+            return Err(TcpError::BrokenPipe);
+        }
+        let room = self.cold.options.send_buffer.saturating_sub(self.send_buffer.len());
+        if room == 0 || self.state.is_opening() {
+            self.flags.insert(Flags::WRITER_WAITS);
+            return Err(TcpError::WouldBlock);
+        }
+        Ok(room)
+    }
+
+    fn wrote(&mut self, cx: &mut Context<'_>, taken: usize, wanted: usize) -> Result<usize, TcpError> {
+        if taken < wanted {
+            self.flags.insert(Flags::WRITER_WAITS);
+        }
+        if taken == 0 {
+            // With nothing of our own on the way no acknowledgement would ever wake the writer.
+            let alone = self.send_buffer.is_empty();
+            return Err(if alone { TcpError::NoMemory } else { TcpError::WouldBlock });
+        }
+        if self.snd.una == self.snd.nxt {
+            // What is sent now is the program's doing, not an answer to the last segment.
+            self.set_trigger(cx, None);
+        }
+        self.want_transmit(cx);
+        Ok(taken)
+    }
+
+    /// Reads into `out`.
+    pub(crate) fn recv(&mut self, cx: &mut Context<'_>, out: &mut [u8]) -> Result<usize, TcpError> {
+        let n = self.receive_buffer.copy_to(0, out);
+        if n == 0 {
+            return if out.is_empty() && !self.receive_buffer.is_empty() {
+                Ok(0)
+            } else {
+                self.nothing_to_read()
+            };
+        }
+        self.receive_buffer.consume(cx.pool, cx.memory, n);
+        self.has_read(cx);
+        Ok(n)
+    }
+
+    /// Takes a piece of at most `max` bytes, without a copy.
+    pub(crate) fn recv_bytes(&mut self, cx: &mut Context<'_>, max: usize) -> Result<Bytes, TcpError> {
+        if self.receive_buffer.is_empty() {
+            return self.nothing_to_read().map(|_| Bytes::new());
+        }
+        let bytes = self.receive_buffer.take(cx.pool, cx.memory, max);
+        self.has_read(cx);
+        Ok(bytes)
+    }
+
+    /// Reads without removing.
+    pub(crate) fn peek(&mut self, out: &mut [u8]) -> Result<usize, TcpError> {
+        match self.receive_buffer.copy_to(0, out) {
+            0 if !out.is_empty() || self.receive_buffer.is_empty() => self.nothing_to_read(),
+            n => Ok(n),
+        }
+    }
+
+    /// An error once, then the end of the stream, or nothing yet.
+    fn nothing_to_read(&mut self) -> Result<usize, TcpError> {
+        if let Some(error) = self.cold.error.take() {
+            return Err(error);
+        }
+        if self.flags.contains(Flags::FIN_RECEIVED) || self.state.is_over() {
+            return Ok(0);
+        }
+        Err(TcpError::WouldBlock)
+    }
+
+    /// Reading has made room: the peer hears of it if that lets it send.
+    fn has_read(&mut self, cx: &mut Context<'_>) {
+        let queued = self.receive_buffer.len();
+        if self.state.takes_text() && self.rcv.wants_update(queued) {
+            self.ack.now(fathom_record::SendReason::WindowUpdate);
+            self.want_transmit(cx);
+        }
+    }
+
+    /// Data that could be written at once.
+    pub(crate) fn send_capacity(&self) -> usize {
+        if self.state.is_opening() || self.state.is_over() || self.flags.contains(Flags::FIN_QUEUED) {
+            return 0;
+        }
+        self.cold.options.send_buffer.saturating_sub(self.send_buffer.len())
+    }
+
+    pub(crate) fn set_nodelay(&mut self, cx: &mut Context<'_>, nodelay: bool) {
+        self.flags.set(Flags::NODELAY, nodelay);
+        if nodelay {
+            self.want_transmit(cx);
+        }
+    }
+
+    /// Ends our data.
+    pub(crate) fn shutdown(&mut self, cx: &mut Context<'_>) -> Result<(), TcpError> {
+        match self.state {
+            State::SynSent | State::SynReceived | State::Closed => Err(TcpError::NotConnected),
+            _ => {
+                self.shut_down(cx);
+                self.notify(cx, Readiness::WRITABLE);
+                Ok(())
+            }
+        }
+    }
+
+    pub(crate) fn take_error(&mut self) -> Option<TcpError> {
+        self.cold.error.take()
+    }
+
+    pub(crate) fn flow(&self) -> FlowId {
+        self.cold.flow
+    }
+
+    pub(crate) fn state_name(&self) -> TcpStateName {
+        self.state.name()
+    }
+
+    /// Our address and port.
+    pub(crate) fn local(&self) -> SocketAddr {
+        self.tuple.local()
+    }
+
+    /// The peer's address and port.
+    pub(crate) fn remote(&self) -> SocketAddr {
+        self.tuple.remote()
+    }
+
+    /// Data that could be read at once.
+    pub(crate) fn available(&self) -> usize {
+        self.receive_buffer.len()
+    }
+}
