@@ -10,6 +10,8 @@ mod dns;
 mod http;
 mod tls;
 
+pub(crate) use tls::OpenRecord;
+
 const DNS: u16 = 53;
 const MULTICAST_DNS: u16 = 5353;
 
@@ -22,7 +24,8 @@ pub(crate) fn datagram(view: &mut View<'_>, range: Range<usize>, source_port: u1
     }
 }
 
-/// What a TCP segment carries. A message that began in an earlier segment is not recognized.
+/// What a TCP segment carries. Of messages that began in an earlier segment, only TLS records are
+/// recognized.
 pub(crate) fn stream(view: &mut View<'_>, range: Range<usize>, source_port: u16, destination_port: u16) {
     if range.is_empty() {
         return;
@@ -30,7 +33,7 @@ pub(crate) fn stream(view: &mut View<'_>, range: Range<usize>, source_port: u16,
     let bytes = view.bytes(range.clone());
     if [source_port, destination_port].contains(&DNS) && dns::is_whole_in_stream(bytes) {
         dns::message(view, range.start + 2..range.end);
-    } else if tls::is_record(bytes) {
+    } else if !view.record.is_none() || tls::is_record(bytes) {
         tls::records(view, range);
     } else if http::is_http2(bytes) {
         http::http2(view, range);

@@ -7,7 +7,12 @@ use std::ops::Range;
 use fathom_record::Layer;
 use fathom_wire::Field;
 
+use crate::application::OpenRecord;
 use crate::{internet, link};
+
+mod streams;
+
+pub use streams::Streams;
 
 /// What the frames of an interface begin with.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -68,19 +73,27 @@ impl fmt::Display for Header {
 /// [`problem`](Dissection::problem).
 ///
 /// Above UDP and TCP it looks at this frame alone: DNS messages, TLS records and HTTP that begin in it.
+/// [`Streams`] knows more.
 pub fn dissect(frame: &[u8], link_type: LinkType) -> Dissection {
-    let mut view = View { frame, dissection: Dissection::default() };
+    take_apart(frame, link_type, OpenRecord::default()).0
+}
+
+/// As [`dissect`], in the middle of a record; gives the one that the frame leaves open.
+fn take_apart(frame: &[u8], link_type: LinkType, record: OpenRecord) -> (Dissection, OpenRecord) {
+    let mut view = View { frame, dissection: Dissection::default(), record };
     match link_type {
         LinkType::Ethernet => link::ethernet(&mut view),
         LinkType::Raw => internet::packet(&mut view, 0..frame.len()),
     }
-    view.dissection
+    (view.dissection, view.record)
 }
 
 /// A frame while it is being taken apart. All ranges are of the whole frame.
 pub(crate) struct View<'a> {
     frame: &'a [u8],
     dissection: Dissection,
+    /// The TLS record that the stream is in the middle of.
+    pub(crate) record: OpenRecord,
 }
 
 impl<'a> View<'a> {

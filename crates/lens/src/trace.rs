@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use fathom_record::{Direction, Engine, Kind, Layer, LinkFate, Record};
 use fathom_wire::Instant;
 
-use crate::dissect::{Header, dissect};
+use crate::dissect::{Dissection, Header, Streams};
 use crate::style::{Line, Paint, Style, render};
 use crate::{Causes, LinkType};
 
@@ -19,6 +19,7 @@ use crate::{Causes, LinkType};
 #[derive(Debug)]
 pub struct Tracer {
     causes: Causes,
+    streams: Streams,
     links: Vec<LinkType>,
     style: Style,
     start: Option<Instant>,
@@ -28,7 +29,13 @@ impl Tracer {
     /// Times count from the first record. `links` says what the frames of each interface begin with;
     /// Ethernet headers where it says nothing.
     pub fn new(links: &[LinkType], style: Style) -> Self {
-        Tracer { causes: Causes::new(links), links: links.to_vec(), style, start: None }
+        Tracer {
+            causes: Causes::new(links),
+            streams: Streams::new(),
+            links: links.to_vec(),
+            style,
+            start: None,
+        }
     }
 
     /// Takes the next record and gives the lines to print, if it has any: frames, what links did to
@@ -55,7 +62,8 @@ impl Tracer {
                 }
                 lines.push(head);
                 let link_type = self.links.get(usize::from(frame.interface.0)).copied().unwrap_or_default();
-                self.nest(&mut lines, &frame.bytes, link_type);
+                let dissection = self.streams.dissect(&frame.bytes, link_type);
+                self.nest(&mut lines, &dissection);
             }
             Kind::Engine(engine) => lines.push(self.event(record, engine)?),
             Kind::SpanStart(_) | Kind::SpanNote(..) | Kind::SpanEnd(_) | Kind::TlsSecret(_) => return None,
@@ -65,8 +73,7 @@ impl Tracer {
 
     /// The headers of the lower layers side by side as far as they fit, each one of the application
     /// layer on a line of its own.
-    fn nest(&self, lines: &mut Vec<Line>, frame: &[u8], link_type: LinkType) {
-        let dissection = dissect(frame, link_type);
+    fn nest(&self, lines: &mut Vec<Line>, dissection: &Dissection) {
         let mut line = Line::default();
         let mut depth = 0;
         for header in &dissection.headers {

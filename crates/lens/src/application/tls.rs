@@ -1,10 +1,10 @@
-//! TLS records (RFC 8446 5.1) that begin in a segment.
+//! TLS records (RFC 8446 5.1).
 
 use std::ops::Range;
 
 use fathom_record::Layer;
 
-use crate::dissect::{View, field};
+use crate::dissect::{FieldView, View, field};
 
 /// Bytes of a record's header.
 const HEADER: usize = 5;
@@ -16,38 +16,86 @@ const ALERT: u8 = 21;
 const HANDSHAKE: u8 = 22;
 const APPLICATION_DATA: u8 = 23;
 
+/// A record that a stream is in the middle of.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct OpenRecord {
+    /// Bytes of its header, as long as that is not complete.
+    head: Vec<u8>,
+    /// Bytes of its body that are still to come.
+    left: usize,
+    kind: u8,
+}
+
+impl OpenRecord {
+    /// Whether the stream is between records.
+    pub(crate) fn is_none(&self) -> bool {
+        self.head.is_empty() && self.left == 0
+    }
+}
+
 /// Whether `bytes` begin with a record.
 pub(super) fn is_record(bytes: &[u8]) -> bool {
     matches!(bytes, [CHANGE_CIPHER_SPEC..=APPLICATION_DATA, 3, 0..=4, high, low, ..]
         if (1..=MAX_RECORD).contains(&u16::from_be_bytes([*high, *low])))
 }
 
-/// Each record of the range; the last one may go on in the next segment.
+/// Whether `bytes` could be the first ones of a record's header.
+fn is_cut_header(bytes: &[u8]) -> bool {
+    matches!(
+        bytes,
+        [CHANGE_CIPHER_SPEC..=APPLICATION_DATA]
+            | [CHANGE_CIPHER_SPEC..=APPLICATION_DATA, 3]
+            | [CHANGE_CIPHER_SPEC..=APPLICATION_DATA, 3, 0..=4]
+            | [CHANGE_CIPHER_SPEC..=APPLICATION_DATA, 3, 0..=4, _]
+    )
+}
+
+/// Each record of the range, the first of which may have begun in an earlier segment
+/// ([`View::record`]), and the last may go on in a later one.
 pub(super) fn records(view: &mut View<'_>, mut range: Range<usize>) {
-    while !range.is_empty() {
-        let bytes = view.bytes(range.clone());
-        if !is_record(bytes) {
-            return super::data(view, range);
-        }
-        let len = usize::from(u16::from_be_bytes([bytes[3], bytes[4]]));
-        let here = len.min(bytes.len() - HEADER);
-        let body = &bytes[HEADER..HEADER + here];
-        let mut summary = describe(bytes[0], body);
-        summary += &if here < len { format!(" {here} of {len} B") } else { format!(" {len} B") };
-        let fields = vec![
-            field("type", 0..1, bytes[0].to_string(), "RFC 8446 5.1"),
-            field(
-                "legacy_version",
-                1..3,
-                format!("{:#06x}", u16::from_be_bytes([bytes[1], bytes[2]])),
-                "RFC 8446 5.1",
-            ),
-            field("length", 3..5, len.to_string(), "RFC 8446 5.1"),
-        ];
-        let end = range.start + HEADER + here;
-        view.header(Layer::Application, "tls", range.start..end, summary, fields);
+    let OpenRecord { mut head, left, kind } = std::mem::take(&mut view.record);
+    if left > 0 {
+        let here = left.min(range.len());
+        let end = range.start + here;
+        let summary = format!("{} goes on, {here} B", describe(kind, &[]));
+        view.header(Layer::Application, "tls", range.start..end, summary, Vec::new());
+        view.record = OpenRecord { head: Vec::new(), left: left - here, kind };
         range.start = end;
     }
+    while !range.is_empty() {
+        let bytes = view.bytes(range.clone());
+        let missing = HEADER - head.len();
+        head.extend(bytes.iter().take(missing));
+        if is_cut_header(&head) {
+            let summary = "the beginning of a record".into();
+            view.header(Layer::Application, "tls", range, summary, Vec::new());
+            view.record = OpenRecord { head, left: 0, kind: 0 };
+            return;
+        }
+        if !is_record(&head) {
+            return super::data(view, range);
+        }
+        let len = usize::from(u16::from_be_bytes([head[3], head[4]]));
+        let here = len.min(bytes.len() - missing);
+        let mut summary = describe(head[0], &bytes[missing..missing + here]);
+        summary += &if here < len { format!(" {here} of {len} B") } else { format!(" {len} B") };
+        // Bits of a header that began in another frame cannot be pointed at here.
+        let fields = if missing == HEADER { header_fields(&head) } else { Vec::new() };
+        let end = range.start + missing + here;
+        view.header(Layer::Application, "tls", range.start..end, summary, fields);
+        view.record = OpenRecord { head: Vec::new(), left: len - here, kind: head[0] };
+        range.start = end;
+        head.clear();
+    }
+}
+
+fn header_fields(head: &[u8]) -> Vec<FieldView> {
+    let number = |at: usize| u16::from_be_bytes([head[at], head[at + 1]]);
+    vec![
+        field("type", 0..1, head[0].to_string(), "RFC 8446 5.1"),
+        field("legacy_version", 1..3, format!("{:#06x}", number(1)), "RFC 8446 5.1"),
+        field("length", 3..5, number(3).to_string(), "RFC 8446 5.1"),
+    ]
 }
 
 fn describe(kind: u8, body: &[u8]) -> String {
