@@ -39,8 +39,6 @@ pub(crate) struct Arrived {
     pub(crate) checksum: ReceivedChecksum,
     /// It was sent to more than one host, by its link or by its IP destination address.
     pub(crate) broadcast: bool,
-    /// The MTU of the interface, in bytes.
-    pub(crate) mtu: usize,
     /// The packet from its IP header on, as far as an ICMP error may want to quote it.
     pub(crate) invoking: Bytes,
     /// The record of the frame it came in.

@@ -132,7 +132,6 @@ pub(crate) fn receive(cx: &mut Context<'_>, internet: &mut Internet, mut packet:
             None => packet.checksum,
         },
         broadcast: packet.broadcast || to != Destination::Ours,
-        mtu: internet.interface(packet.interface).mtu,
         invoking: first_fragment.unwrap_or(packet.bytes),
         cause: packet.cause,
     })
