@@ -33,7 +33,7 @@ pub(crate) fn stream(view: &mut View<'_>, range: Range<usize>, source_port: u16,
     let bytes = view.bytes(range.clone());
     if [source_port, destination_port].contains(&DNS) && dns::is_whole_in_stream(bytes) {
         dns::message(view, range.start + 2..range.end);
-    } else if !view.record.is_none() || tls::is_record(bytes) {
+    } else if view.record.expected || tls::is_record(bytes) {
         tls::records(view, range);
     } else if http::is_http2(bytes) {
         http::http2(view, range);

@@ -16,21 +16,16 @@ const ALERT: u8 = 21;
 const HANDSHAKE: u8 = 22;
 const APPLICATION_DATA: u8 = 23;
 
-/// A record that a stream is in the middle of.
+/// Where in its records a stream is.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct OpenRecord {
+    /// There was a record before, so that what follows is one, too.
+    pub(crate) expected: bool,
     /// Bytes of its header, as long as that is not complete.
     head: Vec<u8>,
     /// Bytes of its body that are still to come.
     left: usize,
     kind: u8,
-}
-
-impl OpenRecord {
-    /// Whether the stream is between records.
-    pub(crate) fn is_none(&self) -> bool {
-        self.head.is_empty() && self.left == 0
-    }
 }
 
 /// Whether `bytes` begin with a record.
@@ -53,13 +48,13 @@ fn is_cut_header(bytes: &[u8]) -> bool {
 /// Each record of the range, the first of which may have begun in an earlier segment
 /// ([`View::record`]), and the last may go on in a later one.
 pub(super) fn records(view: &mut View<'_>, mut range: Range<usize>) {
-    let OpenRecord { mut head, left, kind } = std::mem::take(&mut view.record);
+    let OpenRecord { mut head, left, kind, expected: _ } = std::mem::take(&mut view.record);
     if left > 0 {
         let here = left.min(range.len());
         let end = range.start + here;
         let summary = format!("{} goes on, {here} B", describe(kind, &[]));
         view.header(Layer::Application, "tls", range.start..end, summary, Vec::new());
-        view.record = OpenRecord { head: Vec::new(), left: left - here, kind };
+        view.record = OpenRecord { expected: true, head: Vec::new(), left: left - here, kind };
         range.start = end;
     }
     while !range.is_empty() {
@@ -69,10 +64,11 @@ pub(super) fn records(view: &mut View<'_>, mut range: Range<usize>) {
         if is_cut_header(&head) {
             let summary = "the beginning of a record".into();
             view.header(Layer::Application, "tls", range, summary, Vec::new());
-            view.record = OpenRecord { head, left: 0, kind: 0 };
+            view.record = OpenRecord { expected: true, head, left: 0, kind: 0 };
             return;
         }
         if !is_record(&head) {
+            view.record = OpenRecord::default();
             return super::data(view, range);
         }
         let len = usize::from(u16::from_be_bytes([head[3], head[4]]));
@@ -83,7 +79,7 @@ pub(super) fn records(view: &mut View<'_>, mut range: Range<usize>) {
         let fields = if missing == HEADER { header_fields(&head) } else { Vec::new() };
         let end = range.start + missing + here;
         view.header(Layer::Application, "tls", range.start..end, summary, fields);
-        view.record = OpenRecord { head: Vec::new(), left: len - here, kind: head[0] };
+        view.record = OpenRecord { expected: true, head: Vec::new(), left: len - here, kind: head[0] };
         range.start = end;
         head.clear();
     }
