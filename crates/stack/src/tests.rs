@@ -3,8 +3,11 @@
 mod connections;
 mod datagrams;
 pub(crate) mod host;
+mod hostile;
+mod interfaces;
 mod neighbours;
 pub(crate) mod packets;
 mod pair;
+mod records;
 
 pub(crate) use pair::Pair;
