@@ -53,13 +53,6 @@ impl HashKey {
         write(&mut hasher);
         hasher.finish()
     }
-
-    /// SipHash-1-3 of what `write` feeds it: for tables whose keys an outsider chooses.
-    pub(crate) fn table(&self, write: impl FnOnce(&mut SipHasher13)) -> u64 {
-        let mut hasher = SipHasher13::new_with_key(&self.0);
-        write(&mut hasher);
-        hasher.finish()
-    }
 }
 
 /// Feeds an address to a hasher: 16 bytes, IPv4 as mapped address, so that no two addresses look alike.
@@ -118,11 +111,6 @@ impl Random {
     /// Any number.
     pub(crate) fn next_u32(&mut self) -> u32 {
         self.generator.next_u32()
-    }
-
-    /// Any number.
-    pub(crate) fn next_u64(&mut self) -> u64 {
-        self.generator.next_u64()
     }
 
     /// A number below `bound`, which is not 0. Biased by less than 2^-32 of `bound`.

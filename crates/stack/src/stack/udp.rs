@@ -20,6 +20,8 @@ pub struct ReceivedDatagram {
     pub data: Bytes,
     /// Its hop limit when it arrived.
     pub hop_limit: u8,
+    /// Its differentiated services code point (RFC 1122 3.2.1.6).
+    pub dscp: u8,
     /// Its congestion field (RFC 8085 3.1.7).
     pub ecn: Ecn,
 }
@@ -107,7 +109,8 @@ impl Udp<'_> {
             local: Some(source),
             data: Bytes::copy_from_slice(data),
             hop_limit: socket.hop_limit,
-            ecn: Ecn::NotEct,
+            dscp: socket.dscp,
+            ecn: socket.ecn,
         };
         socket.queue(&mut parts.cx, datagram)?;
         parts.cx.sendable.push(SocketId::Udp(self.id));
@@ -136,10 +139,10 @@ impl Udp<'_> {
         }
         let mut parts = self.stack.parts(self.now);
         let socket = parts.transports.udp.get_mut(self.id).ok_or(UdpError::NotConnected)?;
-        let Datagram { remote, local, data, hop_limit, ecn } =
+        let Datagram { remote, local, data, hop_limit, dscp, ecn } =
             socket.take_incoming(&mut parts.cx).ok_or(UdpError::WouldBlock)?;
         let destination = local.unwrap_or_else(|| socket.local.ip());
-        Ok(ReceivedDatagram { source: remote, destination, data, hop_limit, ecn })
+        Ok(ReceivedDatagram { source: remote, destination, data, hop_limit, dscp, ecn })
     }
 
     /// The oldest datagram's data and sender, which stay in the socket.
@@ -183,6 +186,14 @@ impl Udp<'_> {
         if let Some(socket) = self.stack.transports.udp.get_mut(self.id) {
             // RFC 1122 3.2.1.7: no datagram is sent with a hop limit of 0.
             socket.hop_limit = hop_limit.max(1);
+        }
+    }
+
+    /// Differentiated services code point (6 bits) and congestion field of what the socket sends from here on
+    /// (RFC 1122 3.2.1.6, RFC 8085 3.1.7).
+    pub fn set_traffic_class(&mut self, dscp: u8, ecn: Ecn) {
+        if let Some(socket) = self.stack.transports.udp.get_mut(self.id) {
+            (socket.dscp, socket.ecn) = (dscp & 0x3f, ecn);
         }
     }
 

@@ -9,9 +9,7 @@ use std::vec::Vec;
 use bytes::Bytes;
 use fathom_wire::{EthernetAddress, Instant};
 
-use crate::{
-    Batch, Config, Event, Frame, Interface, InterfaceId, IpCidr, Medium, Route, Seed, Stack, Transmit,
-};
+use crate::{Batch, Config, Event, Frame, Interface, InterfaceId, IpCidr, Medium, Seed, Stack, Transmit};
 
 /// Most steps before something is wrong: an ACK storm, a timer that fires for ever.
 const MAX_STEPS: usize = 1_000_000;
@@ -158,13 +156,6 @@ impl End {
         }
         let (events, sent, inbound) = (Vec::new(), Vec::new(), VecDeque::new());
         End { stack, interface, v4, v6, events, sent, inbound }
-    }
-
-    /// Sends what has no better route to the other end.
-    pub(crate) fn default_route(&mut self, gateway: IpAddr) {
-        let destination = if gateway.is_ipv4() { IpCidr::IPV4_ANY } else { IpCidr::IPV6_ANY };
-        let route = Route { destination, gateway: Some(gateway), interface: self.interface, metric: 0 };
-        self.stack.add_route(Instant::ZERO, route).unwrap();
     }
 
     fn next_time(&self) -> Option<Instant> {

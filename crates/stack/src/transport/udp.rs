@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 
 use fathom_record::{DropReason, Engine, SendReason};
-use fathom_wire::{Checksum, Ecn, IpProtocol, UdpHeader};
+use fathom_wire::{Checksum, IpProtocol, UdpHeader};
 use hashbrown::HashMap;
 
 use crate::batch::ReceivedChecksum;
@@ -141,6 +141,7 @@ impl UdpLayer {
             local: Some(arrived.destination),
             data: bytes.slice(UdpHeader::LEN..),
             hop_limit: arrived.hop_limit,
+            dscp: arrived.dscp,
             ecn: arrived.ecn,
         };
         if let Err(reason) = socket.deliver(cx, datagram) {
@@ -183,8 +184,8 @@ impl UdpLayer {
             destination: datagram.remote.ip(),
             protocol: IpProtocol::Udp,
             hop_limit: datagram.hop_limit,
-            dscp: 0,
-            ecn: Ecn::NotEct,
+            dscp: datagram.dscp,
+            ecn: datagram.ecn,
             header: bytes.into_iter().collect(),
             checksum_offset: UdpHeader::CHECKSUM_OFFSET as u8,
             slices,

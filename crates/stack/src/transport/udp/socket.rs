@@ -66,6 +66,7 @@ pub(crate) struct Datagram {
     pub(crate) local: Option<IpAddr>,
     pub(crate) data: Bytes,
     pub(crate) hop_limit: u8,
+    pub(crate) dscp: u8,
     pub(crate) ecn: Ecn,
 }
 
@@ -77,6 +78,8 @@ pub(crate) struct UdpSocket {
     /// Whom it is connected to: it hears nobody else.
     pub(crate) remote: Option<SocketAddr>,
     pub(crate) hop_limit: u8,
+    pub(crate) dscp: u8,
+    pub(crate) ecn: Ecn,
     /// An error to report once.
     pub(crate) error: Option<UdpError>,
     /// The program has closed it; what it sent before still leaves.
@@ -94,6 +97,8 @@ impl UdpSocket {
             local,
             remote: None,
             hop_limit,
+            dscp: 0,
+            ecn: Ecn::NotEct,
             error: None,
             closed: false,
             incoming: VecDeque::new(),

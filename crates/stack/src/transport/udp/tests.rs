@@ -247,3 +247,19 @@ fn a_server_answers_from_the_address_that_was_asked() {
     let not_ours = Some(IpAddr::from([192, 0, 2, 77]));
     assert_eq!(udp.send_from(not_ours, b"y", asked.source), Err(UdpError::BadDestination));
 }
+
+/// RFC8085-R2, RFC1122-R16, RFC1122-R17, RFC1122-R20
+#[test]
+fn a_program_sets_and_sees_hop_limit_code_point_and_congestion_field() {
+    let mut pair = crate::tests::Pair::new();
+    let (to, from) = (SocketAddr::new(pair.b.v6, 7), SocketAddr::new(pair.a.v6, 9));
+    let client = pair.a.stack.udp_bind(pair.now, from).unwrap();
+    let server = pair.b.stack.udp_bind(pair.now, to).unwrap();
+    let mut udp = pair.a.stack.udp(pair.now, client).unwrap();
+    udp.set_hop_limit(9);
+    udp.set_traffic_class(46, fathom_wire::Ecn::Ect0);
+    udp.send_to(b"x", to).unwrap();
+    pair.drive_for(Duration::from_secs(1));
+    let got = pair.b.stack.udp(pair.now, server).unwrap().recv().unwrap();
+    assert_eq!((got.hop_limit, got.dscp, got.ecn), (9, 46, fathom_wire::Ecn::Ect0));
+}
