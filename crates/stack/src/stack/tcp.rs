@@ -220,6 +220,11 @@ impl Tcp<'_> {
         self.with(|connection, cx| connection.set_nodelay(cx, nodelay));
     }
 
+    /// Whether short segments are sent at once.
+    pub fn nodelay(&self) -> bool {
+        self.connection().nodelay()
+    }
+
     /// Takes the error that ended the connection, or kept it from standing.
     pub fn take_error(&mut self) -> Option<TcpError> {
         self.with(|connection, _| connection.take_error())

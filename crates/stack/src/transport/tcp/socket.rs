@@ -139,6 +139,10 @@ impl Connection {
         }
     }
 
+    pub(crate) fn nodelay(&self) -> bool {
+        self.flags.contains(Flags::NODELAY)
+    }
+
     /// Ends our data.
     pub(crate) fn shutdown(&mut self, cx: &mut Context<'_>) -> Result<(), TcpError> {
         match self.state {
