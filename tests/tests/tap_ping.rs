@@ -1,12 +1,14 @@
 //! Our stack and the kernel's, on the two ends of a TAP interface.
 
-use std::net::IpAddr;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use fathom_device::{OpenError, TapDevice};
 use fathom_net::driver::{Attachment, RealTime};
-use fathom_net::{Family, Host};
-use fathom_tests::{Namespace, Scratch, lacking, skip};
+use fathom_net::{Family, Host, TcpStream};
+use fathom_tests::{Background, Namespace, Scratch, lacking, skip, wait_until};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const KERNEL: [&str; 2] = ["10.83.0.1", "fd83::1"];
 const OURS: [&str; 2] = ["10.83.0.2", "fd83::2"];
@@ -63,6 +65,84 @@ fn we_ping_the_kernel() {
         let reply = within_limit(host, socket.recv()).unwrap();
         assert_eq!((reply.from, reply.sequence), (address, sequence));
         assert_eq!(&reply.payload[..], b"are you there?");
+    }
+}
+
+#[test]
+fn a_real_web_server_serves_us_a_file() {
+    if let Some(reason) = lacking(&["ip", "python3"]) {
+        return skip(&reason);
+    }
+    let (namespace, driver) = net();
+    let files = Scratch::new();
+    let content: Vec<u8> =
+        (0..3_000_000u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    files.write("file", &content);
+    let mut server = namespace.command("python3");
+    server.args(["-m", "http.server", "8000", "--bind", "::", "--directory"]).arg(files.folder());
+    let _server = Background::start(server.stderr(std::process::Stdio::null()));
+
+    let host = driver.host();
+    for address in addresses(KERNEL) {
+        let server = SocketAddr::new(address, 8000);
+        let mut stream = None;
+        wait_until("the server listens", || {
+            stream = within_limit(host, host.tcp_connect(server)).ok();
+            stream.is_some()
+        });
+        let answer = within_limit(host, get(stream.unwrap(), "/file")).unwrap();
+        let body = answer.windows(4).position(|end| end == b"\r\n\r\n").expect("a head") + 4;
+        assert!(answer.starts_with(b"HTTP/1.0 200"));
+        assert!(answer[body..] == content, "{address}: {} bytes", answer.len() - body);
+    }
+}
+
+async fn get(mut stream: TcpStream, path: &str) -> io::Result<Vec<u8>> {
+    stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await?;
+    Ok(answer)
+}
+
+#[test]
+fn the_kernel_connects_to_us() {
+    if let Some(reason) = lacking(&["ip", "python3"]) {
+        return skip(&reason);
+    }
+    let (namespace, driver) = net();
+    let host = driver.host();
+    for address in addresses(OURS) {
+        let listener = host.tcp_listen(SocketAddr::new(address, 7)).unwrap();
+        let echo = host.spawn(async move {
+            let (mut stream, _) = listener.accept().await?;
+            let mut data = Vec::new();
+            stream.read_to_end(&mut data).await?;
+            stream.write_all(&data).await
+        });
+        let script = format!(
+            "import socket\n\
+             s = socket.create_connection(('{address}', 7), 20)\n\
+             s.sendall(b'0123456789' * 100000); s.shutdown(socket.SHUT_WR)\n\
+             got = b''\n\
+             while part := s.recv(65536): got += part\n\
+             assert got == b'0123456789' * 100000, len(got)"
+        );
+        let output = namespace.command("python3").args(["-c", &script]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        within_limit(host, echo).unwrap().unwrap();
+    }
+}
+
+#[test]
+fn the_kernel_refuses_and_is_believed() {
+    if let Some(reason) = lacking(&["ip"]) {
+        return skip(&reason);
+    }
+    let (_namespace, driver) = net();
+    for address in addresses(KERNEL) {
+        let closed = SocketAddr::new(address, 81);
+        let error = within_limit(driver.host(), driver.host().tcp_connect(closed)).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused, "{error}");
     }
 }
 

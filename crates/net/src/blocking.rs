@@ -3,6 +3,7 @@
 //! For hosts in real time, and for threads that run no task of the host. A waiting thread looks at the
 //! devices itself for a while before it sleeps, which is the shortest way from the device to the program.
 
+mod tcp;
 mod udp;
 
 use std::future::poll_fn;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use crate::Host;
 use crate::sync::lock;
 
+pub use tcp::{Incoming, TcpListener, TcpStream};
 pub use udp::UdpSocket;
 
 /// How long operations of a socket may block.

@@ -14,8 +14,8 @@
 //! let eth0 = driver.attach(Attachment::new(TapDevice::open("tap0")?))?;
 //! let host = driver.host();
 //! host.add_address(eth0, "192.0.2.2/24".parse()?)?;
-//! let socket = host.udp_bind("192.0.2.2:0".parse()?)?;
-//! host.block_on(socket.send_to(b"hello", "192.0.2.1:7".parse()?))?;
+//! let stream = host.block_on(host.tcp_connect("192.0.2.1:80".parse()?))?;
+//! println!("connected from {}", stream.local_addr()?);
 //! # Ok(())
 //! # }
 //! ```

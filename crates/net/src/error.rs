@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 
-use fathom_stack::{BindError, IcmpError, UdpError};
+use fathom_stack::{BindError, ConnectError, IcmpError, TcpError, UdpError};
 
 /// What failed, and towards whom: the inside of the [`io::Error`]s of sockets.
 #[derive(Debug)]
@@ -23,6 +23,31 @@ enum Whom {
 }
 
 impl Failed<()> {
+    pub(crate) fn tcp(error: TcpError, remote: SocketAddr) -> io::Error {
+        let kind = match error {
+            TcpError::WouldBlock => return ErrorKind::WouldBlock.into(),
+            TcpError::NotConnected => ErrorKind::NotConnected,
+            TcpError::Refused => ErrorKind::ConnectionRefused,
+            TcpError::Reset => ErrorKind::ConnectionReset,
+            TcpError::TimedOut => ErrorKind::TimedOut,
+            TcpError::HostUnreachable => ErrorKind::HostUnreachable,
+            TcpError::NetworkUnreachable => ErrorKind::NetworkUnreachable,
+            TcpError::BrokenPipe => ErrorKind::BrokenPipe,
+            TcpError::NoMemory => ErrorKind::OutOfMemory,
+        };
+        failed(kind, Whom::Socket(remote), error)
+    }
+
+    pub(crate) fn connect(error: ConnectError, remote: SocketAddr) -> io::Error {
+        let kind = match error {
+            ConnectError::AddressInUse => ErrorKind::AddrInUse,
+            ConnectError::AddressNotAvailable => ErrorKind::AddrNotAvailable,
+            ConnectError::NoRoute => ErrorKind::NetworkUnreachable,
+            ConnectError::TooMany => ErrorKind::OutOfMemory,
+        };
+        failed(kind, Whom::Socket(remote), error)
+    }
+
     pub(crate) fn bind(error: BindError, local: SocketAddr) -> io::Error {
         failed(bind_kind(error), Whom::Socket(local), error)
     }

@@ -20,7 +20,7 @@ use crate::shard::Shard;
 use crate::sync::lock;
 use crate::task::{JoinHandle, joinable};
 use crate::time::{Sleep, Timeout};
-use crate::{Family, IcmpSocket, UdpSocket};
+use crate::{Family, IcmpSocket, TcpListener, TcpStream, UdpSocket};
 
 /// A running host: its sockets, its name, its clock, its tasks and its randomness.
 ///
@@ -182,6 +182,22 @@ impl Host {
     }
 
     // ---- sockets ----
+
+    /// Opens a TCP connection; see [`TcpStream::connect`].
+    ///
+    /// # Errors
+    /// Those of [`TcpStream::connect`].
+    pub async fn tcp_connect(&self, to: SocketAddr) -> io::Result<TcpStream> {
+        TcpStream::connect(self, to).await
+    }
+
+    /// Listens for TCP connections; see [`TcpListener`].
+    ///
+    /// # Errors
+    /// Those of [`TcpListener::bind`].
+    pub fn tcp_listen(&self, at: SocketAddr) -> io::Result<TcpListener> {
+        TcpListener::bind_now(self, at)
+    }
 
     /// Opens a UDP socket; see [`UdpSocket`].
     ///

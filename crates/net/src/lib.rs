@@ -1,6 +1,8 @@
 //! A running host: its sockets, its driver, its clock.
 //!
-//! A [`Host`] is a stack that runs. Programs use it as they use the operating system: [`UdpSocket`] and [`IcmpSocket`], or [`blocking`], and with the same errors. The clock, tasks and randomness come from the host too, so a
+//! A [`Host`] is a stack that runs. Programs use it as they use the operating system: [`TcpStream`],
+//! [`TcpListener`], [`UdpSocket`] and [`IcmpSocket`], with tokio's reading and writing traits or
+//! [`blocking`], and with the same errors. The clock, tasks and randomness come from the host too, so a
 //! program does not know whether it runs on a real device ([`driver`]) or in a simulated internet.
 #![forbid(unsafe_code)]
 
@@ -16,6 +18,7 @@ mod socket;
 mod span;
 mod sync;
 mod task;
+mod tcp;
 mod time;
 mod udp;
 mod wakers;
@@ -23,7 +26,7 @@ mod wakers;
 pub use fathom_record::{FlowId, InterfaceIndex, Kind, Layer, Outcome, Record, RecordId, SpanId};
 pub use fathom_stack::{
     Config, Family, IcmpErrorKind, IcmpEvent, IcmpEventKind, Interface, InterfaceId, IpCidr, Medium,
-    ReceivedDatagram, Route, Seed, Stack,
+    ReceivedDatagram, Route, Seed, Stack, TcpInfo, TcpOptions,
 };
 pub use fathom_wire::{EthernetAddress, Instant};
 
@@ -32,5 +35,9 @@ pub use icmp::IcmpSocket;
 pub use resolve::{Resolve, Resolving};
 pub use span::Span;
 pub use task::{JoinError, JoinHandle};
+pub use tcp::{
+    Incoming, IncomingListener, OwnedReadHalf, OwnedWriteHalf, ReadHalf, TcpListener, TcpSocket, TcpStream,
+    WriteHalf,
+};
 pub use time::{Elapsed, Sleep, Timeout};
 pub use udp::UdpSocket;

@@ -30,6 +30,11 @@ impl<I: Copy + Into<SocketId>> Socket<I> {
         Ok(Socket { host: host.clone(), shard, id })
     }
 
+    /// A socket that the stack made beside this one.
+    pub(crate) fn sibling<J: Copy + Into<SocketId>>(&self, id: J) -> Socket<J> {
+        Socket { host: self.host.clone(), shard: self.shard, id }
+    }
+
     /// Looks at the socket. Nothing comes of it that the host's world has to act on.
     pub(crate) fn look<R>(&self, f: impl FnOnce(&mut Stack, Instant, I) -> R) -> R {
         let host = &self.host;

@@ -1,14 +1,15 @@
 //! Two hosts in real time, on the ends of a cable in memory.
 #![allow(clippy::disallowed_methods, reason = "these tests look at real time from outside")]
 
-use std::io::ErrorKind;
-use std::net::SocketAddr;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr};
 use std::time::{Duration, Instant};
 
 use fathom_device::MemoryDevice;
 use fathom_impair::Conditions;
 use fathom_net::driver::{Attachment, RealTime};
 use fathom_net::{Host, blocking};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// The bound of a failing test, not a measure of speed.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -36,6 +37,57 @@ fn within_limit<F: Future>(host: &Host, future: F) -> F::Output {
     host.block_on(host.timeout(LIMIT, future)).expect("it ends in time")
 }
 
+fn echo(host: &Host, at: SocketAddr) {
+    let listener = host.tcp_listen(at).unwrap();
+    let spawner = host.clone();
+    host.spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            spawner.spawn(async move {
+                let (mut read, mut write) = stream.into_split();
+                tokio::io::copy(&mut read, &mut write).await
+            });
+        }
+    });
+}
+
+#[test]
+fn programs_of_two_threads_exchange_data() {
+    let (a, b) = pair(Conditions::default(), Conditions::default());
+    echo(b.host(), at("192.0.2.2:7"));
+    let data: Vec<u8> = (0..2_000_000u32).map(|number| (number >> 3) as u8).collect();
+    let answer = within_limit(a.host(), async {
+        let stream = a.host().tcp_connect(at("192.0.2.2:7")).await?;
+        let (mut read, mut write) = stream.into_split();
+        let sent = data.clone();
+        let sending = a.host().spawn(async move { write.write_all(&sent).await });
+        let mut answer = Vec::new();
+        read.read_to_end(&mut answer).await?;
+        sending.await.unwrap()?;
+        Ok::<_, std::io::Error>(answer)
+    });
+    assert!(answer.unwrap() == data);
+}
+
+#[test]
+fn threads_that_block_use_sockets_like_those_of_the_standard_library() {
+    let (a, b) = pair(Conditions::default(), Conditions::default());
+    let listener = blocking::TcpListener::bind(b.host(), at("192.0.2.2:7")).unwrap();
+    let server = std::thread::spawn(move || {
+        let mut stream = listener.incoming().next().unwrap().unwrap();
+        let mut request = String::new();
+        stream.read_to_string(&mut request).unwrap();
+        stream.write_all(request.to_uppercase().as_bytes()).unwrap();
+    });
+    let mut stream = blocking::TcpStream::connect_timeout(a.host(), at("192.0.2.2:7"), LIMIT).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    stream.write_all(b"shout").unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert_eq!(answer, "SHOUT");
+    server.join().unwrap();
+}
+
 #[test]
 fn datagrams_cross_and_a_read_gives_up_after_its_timeout() {
     let (a, b) = pair(Conditions::default(), Conditions::default());
@@ -50,6 +102,70 @@ fn datagrams_cross_and_a_read_gives_up_after_its_timeout() {
     let (len, from) = server.recv_from(&mut buffer).unwrap();
     server.send_to(&buffer[..len], from).unwrap();
     assert_eq!(client.recv_from(&mut buffer).unwrap(), (4, at("192.0.2.2:7")));
+}
+
+/// A frame, a mark on a token or a wake-up that is lost shows as a wait without end.
+#[test]
+fn no_exchange_among_thousands_gets_stuck() {
+    let (a, b) = pair(Conditions::default(), Conditions::default());
+    let server = b.host().udp_bind(at("192.0.2.2:7")).unwrap();
+    b.host().spawn(async move {
+        let mut buffer = [0; 8];
+        while let Ok((len, from)) = server.recv_from(&mut buffer).await {
+            server.send_to(&buffer[..len], from).await.unwrap();
+        }
+    });
+    std::thread::scope(|scope| {
+        for thread in 0..3u32 {
+            let client = blocking::UdpSocket::bind(a.host(), at("192.0.2.1:0")).unwrap();
+            client.set_read_timeout(Some(LIMIT)).unwrap();
+            scope.spawn(move || {
+                for number in 0..2_000u32 {
+                    let sent = (number + thread).to_be_bytes();
+                    client.send_to(&sent, at("192.0.2.2:7")).unwrap();
+                    let mut buffer = [0; 8];
+                    let (len, _) = client.recv_from(&mut buffer).unwrap();
+                    assert_eq!(buffer[..len], sent);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn each_direction_of_a_device_can_be_made_worse() {
+    let delay = |millis| Conditions::default().delay(Duration::from_millis(millis));
+    let (a, b) = pair(delay(30), delay(10));
+    echo(b.host(), at("192.0.2.2:7"));
+    let started = Instant::now();
+    let stream = within_limit(a.host(), a.host().tcp_connect(at("192.0.2.2:7"))).unwrap();
+    // A round trip to find the neighbour, and one for the handshake.
+    assert!(started.elapsed() >= Duration::from_millis(80), "{:?}", started.elapsed());
+    drop(stream);
+}
+
+#[test]
+fn losses_on_the_way_are_repaired_and_recorded() {
+    let bad = || Conditions::default().loss("5%".parse().unwrap());
+    let (a, b) = pair(bad(), bad());
+    a.host().record(1 << 16);
+    echo(b.host(), at("192.0.2.2:7"));
+    let data = vec![7; 200_000];
+    let answer = within_limit(a.host(), async {
+        let mut stream = a.host().tcp_connect(at("192.0.2.2:7")).await?;
+        let mut answer = vec![0; data.len()];
+        for (sent, received) in data.chunks(5_000).zip(answer.chunks_mut(5_000)) {
+            stream.write_all(sent).await?;
+            stream.read_exact(received).await?;
+        }
+        Ok::<_, std::io::Error>(answer)
+    });
+    assert!(answer.unwrap() == data);
+    let lost = a.host().drain_records().into_iter().filter(|record| {
+        use fathom_record::{Engine, Kind, LinkFate};
+        matches!(record.kind, Kind::Engine(Engine::Link { fate: LinkFate::Lost, .. }))
+    });
+    assert!(lost.count() > 0, "with 5 % of hundreds of frames");
 }
 
 #[test]
@@ -69,6 +185,8 @@ fn a_host_that_shuts_down_closes_its_device_and_drops_its_tasks() {
     let failures =
         std::iter::repeat_with(gone).find(|failures| !failures.is_empty() || started.elapsed() > LIMIT);
     assert_eq!(failures.unwrap()[0].1.kind(), ErrorKind::BrokenPipe);
+    let error = within_limit(a.host(), a.host().tcp_connect(at("192.0.2.2:7"))).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable), "{error}");
 }
 
 #[test]

@@ -1,0 +1,170 @@
+//! Accepting connections.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::task::{Context, Poll, ready};
+
+use fathom_stack::{Decision, IncomingId, ListenerId, TcpListen, TcpOptions};
+
+use super::{Connection, TcpStream};
+use crate::Host;
+use crate::error::{Failed, not_connected};
+use crate::socket::Socket;
+use crate::wakers::Interest;
+
+/// Connections that wait at a listener, unless [`TcpSocket::listen`](super::TcpSocket::listen) says otherwise.
+const BACKLOG: usize = 128;
+
+/// Accepts TCP connections. Dropping it resets those that wait to be accepted.
+#[derive(Debug)]
+pub struct TcpListener {
+    socket: Socket<ListenerId>,
+    local: SocketAddr,
+}
+
+impl TcpListener {
+    /// Listens at an address of `host`: an unspecified one means all of them, port 0 lets the host choose.
+    ///
+    /// # Errors
+    /// [`AddrInUse`](io::ErrorKind::AddrInUse) when another socket listens there,
+    /// [`AddrNotAvailable`](io::ErrorKind::AddrNotAvailable) when the address is none of the host's.
+    pub async fn bind(host: &Host, at: SocketAddr) -> io::Result<TcpListener> {
+        TcpListener::bind_now(host, at)
+    }
+
+    pub(crate) fn bind_now(host: &Host, at: SocketAddr) -> io::Result<TcpListener> {
+        TcpListener::listen(host, at, BACKLOG, TcpOptions::default())
+    }
+
+    pub(crate) fn listen(
+        host: &Host,
+        at: SocketAddr,
+        backlog: usize,
+        options: TcpOptions,
+    ) -> io::Result<TcpListener> {
+        let (socket, local) = open(host, TcpListen { local: at, backlog, decide: false, options })?;
+        Ok(TcpListener { socket, local })
+    }
+
+    /// The address it listens at.
+    ///
+    /// # Errors
+    /// None.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.local)
+    }
+
+    /// The next connection, and the peer's address.
+    ///
+    /// # Errors
+    /// When the listener is gone.
+    pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        poll_fn(|cx| self.poll_accept(cx)).await
+    }
+
+    /// The next connection, as [`TcpListener::accept`].
+    pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+        let id = ready!(self.socket.poll(cx, Interest::Read, |stack, now, id| {
+            stack.tcp_accept(now, id).ok_or_else(|| io::ErrorKind::WouldBlock.into())
+        }))?;
+        let connection = Connection::new(self.socket.sibling(id))?;
+        let remote = connection.remote();
+        Poll::Ready(Ok((TcpStream::new(connection), remote)))
+    }
+}
+
+impl Drop for TcpListener {
+    fn drop(&mut self) {
+        self.socket.close(|stack, now, id| stack.tcp_close_listener(now, id));
+    }
+}
+
+/// Decides about each connection attempt before it is answered. Those that it accepts wait as at a
+/// [`TcpListener`].
+#[derive(Debug)]
+pub struct IncomingListener {
+    listener: TcpListener,
+}
+
+impl IncomingListener {
+    /// Listens at an address of `host`, as [`TcpListener::bind`].
+    ///
+    /// # Errors
+    /// As [`TcpListener::bind`].
+    pub fn bind(host: &Host, at: SocketAddr, backlog: usize) -> io::Result<IncomingListener> {
+        let options = TcpOptions::default();
+        let (socket, local) = open(host, TcpListen { local: at, backlog, decide: true, options })?;
+        Ok(IncomingListener { listener: TcpListener { socket, local } })
+    }
+
+    /// The next attempt that wants a decision.
+    ///
+    /// # Errors
+    /// When the listener is gone.
+    pub async fn incoming(&self) -> io::Result<Incoming<'_>> {
+        let socket = &self.listener.socket;
+        let incoming = poll_fn(|cx| {
+            socket.poll(cx, Interest::Read, |stack, _, id| {
+                stack.tcp_incoming(id).ok_or_else(|| io::ErrorKind::WouldBlock.into())
+            })
+        })
+        .await?;
+        Ok(Incoming { socket, id: incoming.id, source: incoming.source, destination: incoming.destination })
+    }
+
+    /// Where accepted connections come out once they are established.
+    pub fn listener(&self) -> &TcpListener {
+        &self.listener
+    }
+}
+
+/// A connection attempt that waits for a decision. Without one it is ignored, and the peer tries again.
+#[must_use = "a connection attempt wants a decision"]
+#[derive(Debug)]
+pub struct Incoming<'a> {
+    socket: &'a Socket<ListenerId>,
+    id: IncomingId,
+    source: SocketAddr,
+    destination: SocketAddr,
+}
+
+impl Incoming<'_> {
+    /// Who wants to connect.
+    pub fn source(&self) -> SocketAddr {
+        self.source
+    }
+
+    /// To which address, as the peer wrote it.
+    pub fn destination(&self) -> SocketAddr {
+        self.destination
+    }
+
+    /// Goes on with the handshake.
+    pub fn accept(self) {
+        self.decide(Decision::Accept);
+    }
+
+    /// Answers with a reset.
+    pub fn refuse(self) {
+        self.decide(Decision::Refuse);
+    }
+
+    /// Answers nothing.
+    pub fn ignore(self) {
+        self.decide(Decision::Ignore);
+    }
+
+    fn decide(&self, decision: Decision) {
+        self.socket.act(|stack, now, _| stack.tcp_decide(now, self.id, decision));
+    }
+}
+
+fn open(host: &Host, listen: TcpListen) -> io::Result<(Socket<ListenerId>, SocketAddr)> {
+    let at = listen.local;
+    let socket = Socket::open(host, |stack, now| {
+        stack.tcp_listen(now, listen).map_err(|error| Failed::bind(error, at))
+    })?;
+    let local = socket.look(|stack, _, id| stack.tcp_listener_local(id)).ok_or_else(not_connected)?;
+    Ok((socket, local))
+}

@@ -1,0 +1,266 @@
+//! A TCP connection.
+
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use fathom_record::FlowId;
+use fathom_stack::{TcpInfo, TcpOptions};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::{Connect, Connection, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
+use crate::Host;
+use crate::wakers::Interest;
+
+/// A TCP connection.
+///
+/// Reads and writes are tokio's [`AsyncRead`] and [`AsyncWrite`], which need nothing of tokio's runtime.
+/// Writing puts data into the send buffer, from which it leaves by itself: flushing does nothing.
+/// Shutting down the writing side sends FIN; the other direction goes on.
+///
+/// Dropping it closes the connection. What was written is still delivered; if the peer sent what has not
+/// been read, it is told by a reset.
+///
+/// ```no_run
+/// use fathom_net::{Host, TcpStream};
+/// use tokio::io::{AsyncReadExt, AsyncWriteExt};
+///
+/// async fn shout(host: &Host) -> std::io::Result<Vec<u8>> {
+///     let mut stream = TcpStream::connect(host, "192.0.2.7:7".parse().unwrap()).await?;
+///     stream.write_all(b"hello").await?;
+///     stream.shutdown().await?;
+///     let mut answer = Vec::new();
+///     stream.read_to_end(&mut answer).await?;
+///     Ok(answer)
+/// }
+/// ```
+#[derive(Debug)]
+pub struct TcpStream {
+    pub(super) connection: Arc<Connection>,
+}
+
+impl TcpStream {
+    pub(crate) fn new(connection: Connection) -> TcpStream {
+        TcpStream { connection: Arc::new(connection) }
+    }
+
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Connects `host` to an address. Dropping the future gives the attempt up.
+    ///
+    /// # Errors
+    /// [`ConnectionRefused`](io::ErrorKind::ConnectionRefused), [`TimedOut`](io::ErrorKind::TimedOut),
+    /// [`HostUnreachable`](io::ErrorKind::HostUnreachable), [`NetworkUnreachable`](io::ErrorKind::NetworkUnreachable)
+    /// by what the network answers, and [`AddrNotAvailable`](io::ErrorKind::AddrNotAvailable) when all local
+    /// ports towards the address are taken.
+    pub async fn connect(host: &Host, to: SocketAddr) -> io::Result<TcpStream> {
+        Connect::start(host, None, to, TcpOptions::default())?.await
+    }
+
+    /// The host that this end is on.
+    pub fn host(&self) -> &Host {
+        self.connection.host()
+    }
+
+    /// This end's address.
+    ///
+    /// # Errors
+    /// None.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.connection.local())
+    }
+
+    /// The peer's address.
+    ///
+    /// # Errors
+    /// None.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.connection.remote())
+    }
+
+    /// How records name the connection.
+    pub fn flow(&self) -> FlowId {
+        self.connection.flow()
+    }
+
+    /// What the engine knows about the connection: state, round-trip time, windows, counts.
+    ///
+    /// # Errors
+    /// [`NotConnected`](io::ErrorKind::NotConnected) when the connection is gone.
+    pub fn info(&self) -> io::Result<TcpInfo> {
+        self.connection.info()
+    }
+
+    /// Sends short segments at once, rather than after the acknowledgement of others (RFC 9293 3.7.4).
+    ///
+    /// # Errors
+    /// [`NotConnected`](io::ErrorKind::NotConnected) when the connection is gone.
+    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        self.connection.act(|tcp| {
+            tcp.set_nodelay(nodelay);
+            Ok(())
+        })
+    }
+
+    /// Whether short segments are sent at once.
+    ///
+    /// # Errors
+    /// [`NotConnected`](io::ErrorKind::NotConnected) when the connection is gone.
+    pub fn nodelay(&self) -> io::Result<bool> {
+        self.connection.look(|tcp| Ok(tcp.nodelay()))
+    }
+
+    /// Reads without taking: the next read gives the same bytes.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub async fn peek(&self, out: &mut [u8]) -> io::Result<usize> {
+        poll_fn(|cx| self.connection.poll(cx, Interest::Read, |tcp| self.connection.peek(tcp, out))).await
+    }
+
+    /// Reads without taking, as [`TcpStream::peek`].
+    pub fn poll_peek(&self, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<usize>> {
+        let room = out.initialize_unfilled();
+        let peek = self.connection.poll(cx, Interest::Read, |tcp| self.connection.peek(tcp, room));
+        let read = std::task::ready!(peek)?;
+        out.advance(read);
+        Poll::Ready(Ok(read))
+    }
+
+    /// Reads what is there.
+    ///
+    /// # Errors
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) when nothing is; otherwise those of reading.
+    pub fn try_read(&self, out: &mut [u8]) -> io::Result<usize> {
+        self.connection.act(|tcp| self.connection.recv(tcp, out))
+    }
+
+    /// Writes what there is room for.
+    ///
+    /// # Errors
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) when there is none; otherwise those of writing.
+    pub fn try_write(&self, data: &[u8]) -> io::Result<usize> {
+        self.connection.act(|tcp| self.connection.send(tcp, data))
+    }
+
+    /// Writes what there is room for, from several slices.
+    ///
+    /// # Errors
+    /// As [`TcpStream::try_write`].
+    pub fn try_write_vectored(&self, data: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.connection.act(|tcp| self.connection.send_vectored(tcp, data))
+    }
+
+    /// Waits until reading is worth trying: data, the end of it, or an error.
+    ///
+    /// # Errors
+    /// [`NotConnected`](io::ErrorKind::NotConnected) when the connection is gone.
+    pub async fn readable(&self) -> io::Result<()> {
+        poll_fn(|cx| self.poll_readable(cx)).await
+    }
+
+    /// Waits until reading is worth trying, as [`TcpStream::readable`].
+    pub fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.connection.poll_ready(cx, Interest::Read)
+    }
+
+    /// Waits until writing is worth trying: room, or an error.
+    ///
+    /// # Errors
+    /// [`NotConnected`](io::ErrorKind::NotConnected) when the connection is gone.
+    pub async fn writable(&self) -> io::Result<()> {
+        poll_fn(|cx| self.poll_writable(cx)).await
+    }
+
+    /// Waits until writing is worth trying, as [`TcpStream::writable`].
+    pub fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.connection.poll_ready(cx, Interest::Write)
+    }
+
+    /// Sends `data` without copying it. Completes when all of it is in the send buffer.
+    ///
+    /// # Errors
+    /// Those of writing. Dropping the future leaves an unknown part of the data sent.
+    pub async fn send_bytes(&self, mut data: Bytes) -> io::Result<()> {
+        poll_fn(|cx| self.connection.poll_send_bytes(cx, &mut data)).await
+    }
+
+    /// Receives up to `max` bytes without copying them, as many as lie in one piece; none at the end of the
+    /// data.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub async fn recv_bytes(&self, max: usize) -> io::Result<Bytes> {
+        poll_fn(|cx| self.connection.poll_recv_bytes(cx, max)).await
+    }
+
+    /// Ends the data of this side with FIN. The peer's data can still be read.
+    ///
+    /// # Errors
+    /// [`NotConnected`](io::ErrorKind::NotConnected) when the connection is gone.
+    pub fn shutdown_write(&self) -> io::Result<()> {
+        self.connection.shutdown()
+    }
+
+    /// Ends the connection at once: the peer is sent a reset, and what was not delivered is lost.
+    pub fn abort(self) {
+        self.connection.abort();
+    }
+
+    /// The error that waits to be reported, which then no longer does.
+    ///
+    /// # Errors
+    /// [`NotConnected`](io::ErrorKind::NotConnected) when the connection is gone.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.connection.take_error()
+    }
+
+    /// The two directions, borrowed, for two futures of one task.
+    pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
+        (ReadHalf::new(&self.connection), WriteHalf::new(&self.connection))
+    }
+
+    /// The two directions, for two tasks. The connection closes when both are dropped; dropping the writing
+    /// half sends FIN.
+    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
+        (OwnedReadHalf::new(Arc::clone(&self.connection)), OwnedWriteHalf::new(self.connection))
+    }
+}
+
+impl AsyncRead for TcpStream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.connection.poll_read(cx, out)
+    }
+}
+
+impl AsyncWrite for TcpStream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        self.connection.poll_write(cx, data)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.connection.poll_write_vectored(cx, data)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.connection.shutdown())
+    }
+}
