@@ -7,23 +7,40 @@ use fathom_wire::EthernetAddress;
 
 /// Names an interface of a stack: they count from 0 in the order in which they were added.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct InterfaceId(pub(crate) u16);
+pub struct InterfaceId(
+    /// 0 is the loopback interface, which every stack has and nobody adds.
+    pub(crate) u16,
+);
 
 impl InterfaceId {
+    /// The way from the host to itself.
+    pub(crate) const LOOPBACK: InterfaceId = InterfaceId(0);
+
     /// The interface's number.
     pub const fn index(self) -> usize {
-        self.0 as usize
+        self.record_index().0 as usize
     }
 
     /// The same number, as records name interfaces.
     pub const fn record_index(self) -> InterfaceIndex {
-        InterfaceIndex(self.0)
+        InterfaceIndex(self.0.wrapping_sub(1))
     }
 
     /// The zone index that names this interface in a socket address with a link-local IPv6 address
     /// (RFC 4007 6): its number plus one, since 0 means that none is named.
     pub const fn scope_id(self) -> u32 {
-        self.0 as u32 + 1
+        self.0 as u32
+    }
+
+    /// The interface that a zone index names, if there are so many.
+    pub(crate) fn from_scope_id(scope_id: u32, interfaces: usize) -> Option<Self> {
+        let id = u16::try_from(scope_id).ok()?;
+        (id != 0 && usize::from(id) < interfaces).then_some(InterfaceId(id))
+    }
+
+    /// Its place among all interfaces, that of loopback being 0.
+    pub(crate) const fn slot(self) -> usize {
+        self.0 as usize
     }
 }
 
@@ -79,5 +96,11 @@ impl Interface {
     /// A point-to-point IP interface that is up, with an MTU of 1500 bytes and no offload.
     pub fn ip(name: impl Into<String>) -> Self {
         Interface { name: name.into(), medium: Medium::Ip, mtu: 1500, offload: Offload::default(), up: true }
+    }
+
+    /// The way from the host to itself: packets of any size, whose checksums nobody needs.
+    pub(crate) fn loopback() -> Self {
+        let offload = Offload { transmit_checksum: true, segmentation: true };
+        Interface { mtu: 65535, offload, ..Interface::ip("lo") }
     }
 }

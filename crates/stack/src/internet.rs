@@ -17,6 +17,7 @@ pub(crate) mod scope;
 pub(crate) mod source;
 pub(crate) mod transmit;
 
+use alloc::vec;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
@@ -35,6 +36,7 @@ use route::Routes;
 /// The state of the link and the internet layer.
 #[derive(Debug)]
 pub(crate) struct Internet {
+    /// All interfaces, loopback first.
     pub(crate) interfaces: Vec<Interface>,
     /// What waits on each interface for its device.
     pub(crate) queues: Vec<LinkQueue>,
@@ -51,9 +53,9 @@ impl Internet {
     pub(crate) fn new(config: &Config, random: &mut Random) -> Self {
         let hasher = random.table_hasher();
         Internet {
-            interfaces: Vec::new(),
-            queues: Vec::new(),
-            addresses: Addresses::new(hasher),
+            interfaces: vec![Interface::loopback()],
+            queues: vec![LinkQueue::default()],
+            addresses: Addresses::new(hasher, config.forwarding),
             routes: Routes::new(hasher),
             neighbours: Neighbours::new(hasher),
             reassemblies: Reassemblies::new(hasher),
@@ -67,12 +69,12 @@ impl Internet {
     }
 
     pub(crate) fn interface(&self, id: InterfaceId) -> &Interface {
-        &self.interfaces[id.index()]
+        &self.interfaces[id.slot()]
     }
 
-    /// The names of all interfaces.
+    /// The names of all interfaces but loopback.
     pub(crate) fn interface_ids(&self) -> impl Iterator<Item = InterfaceId> + use<> {
-        (0..self.interfaces.len() as u16).map(InterfaceId)
+        (1..self.interfaces.len() as u16).map(InterfaceId)
     }
 
     /// The interface that packets from `source` to `destination` leave by.

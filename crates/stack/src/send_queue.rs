@@ -45,12 +45,12 @@ impl SendQueues {
     /// Files `socket`, which keeps its mark, behind the others of `interface`.
     pub(crate) fn file(&mut self, socket: SocketId, interface: InterfaceId) {
         self.queued.set(socket, ());
-        self.interfaces[interface.index()].push_back(socket);
+        self.interfaces[interface.slot()].push_back(socket);
     }
 
     /// Takes the socket whose turn it is on `interface`, and its mark.
     pub(crate) fn pop(&mut self, interface: InterfaceId) -> Option<SocketId> {
-        while let Some(socket) = self.interfaces[interface.index()].pop_front() {
+        while let Some(socket) = self.interfaces[interface.slot()].pop_front() {
             if self.queued.take(socket).is_some() {
                 return Some(socket);
             }
@@ -82,9 +82,17 @@ impl SendQueues {
         }
     }
 
+    /// Whether a socket is filed under `interface`.
+    pub(crate) fn has_filed(&self, interface: InterfaceId) -> bool {
+        !self.interfaces[interface.slot()].is_empty()
+    }
+
     /// The sockets filed under `interface` are to be routed anew: it cannot send.
     pub(crate) fn refile(&mut self, interface: InterfaceId) {
-        let sockets = core::mem::take(&mut self.interfaces[interface.index()]);
+        let sockets = core::mem::take(&mut self.interfaces[interface.slot()]);
         self.fresh.extend(sockets);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 
 mod configure;
 mod icmp;
+mod loopback;
 mod receive;
 mod tcp;
 mod timeout;
@@ -112,7 +113,7 @@ impl Stack {
             udp: UdpLayer::new(hasher),
             icmp: IcmpLayer::new(hasher),
         };
-        let shared = Shared {
+        let mut shared = Shared {
             timers: TimerWheel::new(),
             sendable: SendQueues::new(),
             events: ReadyQueue::new(),
@@ -123,6 +124,7 @@ impl Stack {
             memory: MemoryBudget::new(config.memory_limit),
             config,
         };
+        shared.sendable.add_interface();
         Stack { shared, internet, transports }
     }
 
@@ -141,7 +143,7 @@ impl Stack {
 
     /// All interfaces, in the order in which they were added.
     pub fn interfaces(&self) -> impl Iterator<Item = (InterfaceId, &Interface)> {
-        self.internet.interface_ids().zip(&self.internet.interfaces)
+        self.internet.interface_ids().map(|id| (id, self.internet.interface(id)))
     }
 
     /// All routes, in no particular order.
@@ -152,6 +154,9 @@ impl Stack {
     /// The time at which [`handle_timeout`](Stack::handle_timeout) is due, if any; never later than the
     /// earliest deadline.
     pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.is_talking_to_itself() {
+            return Some(Instant::ZERO);
+        }
         self.shared.timers.next_deadline()
     }
 
@@ -189,6 +194,10 @@ impl Stack {
     pub(crate) fn select_source(&self, remote: IpAddr, scope: u32) -> Result<IpAddr, Unroutable> {
         let via = self.zone(scope).or_else(|| self.default_zone(remote));
         let hop = internet_transmit::route(&self.internet, None, remote, via).ok_or(Unroutable::NoRoute)?;
+        if hop.interface == InterfaceId::LOOPBACK {
+            // RFC 6724 5, rule 1: the same address.
+            return Ok(remote);
+        }
         source::select(remote, self.internet.addresses.usable(hop.interface))
             .or_else(|| {
                 // An unnumbered interface borrows an address of another (RFC 1812 5.2.2.5; RFC 6724 4).
@@ -211,7 +220,7 @@ impl Stack {
     }
 
     fn zone(&self, scope: u32) -> Option<InterfaceId> {
-        zone(&self.internet, scope)
+        InterfaceId::from_scope_id(scope, self.internet.interfaces.len())
     }
 
     /// The interface for a destination that needs one and names none: the first that is up and has an
@@ -224,12 +233,6 @@ impl Stack {
             self.internet.is_up(*id) && source::select(remote, self.internet.addresses.usable(*id)).is_some()
         })
     }
-}
-
-/// The interface that a zone index names.
-fn zone(internet: &Internet, scope: u32) -> Option<InterfaceId> {
-    let index = u16::try_from(scope.checked_sub(1)?).ok()?;
-    (usize::from(index) < internet.interfaces.len()).then_some(InterfaceId(index))
 }
 
 impl Parts<'_> {

@@ -5,6 +5,7 @@ mod datagrams;
 pub(crate) mod host;
 mod hostile;
 mod interfaces;
+mod loopback;
 mod neighbours;
 pub(crate) mod packets;
 mod pair;

@@ -96,13 +96,15 @@ pub(crate) struct Addresses {
 }
 
 impl Addresses {
-    pub(crate) fn new(hasher: TableHasher) -> Self {
-        Addresses {
+    pub(crate) fn new(hasher: TableHasher, forwarding: bool) -> Self {
+        let mut addresses = Addresses {
             slab: Slab::new(),
             index: HashMap::with_hasher(hasher),
             interfaces: Vec::new(),
             shared: HashMap::with_hasher(hasher),
-        }
+        };
+        addresses.add_interface(InterfaceId::LOOPBACK, forwarding);
+        addresses
     }
 
     /// Makes room for one more interface, which is in the groups that every node is in.
@@ -132,7 +134,7 @@ impl Addresses {
         if self.index.contains_key(&name(address, interface)) {
             return Err(AddressError::InUse);
         }
-        let of_interface = self.interfaces.get_mut(interface.index()).ok_or(AddressError::NoSuchInterface)?;
+        let of_interface = self.interfaces.get_mut(interface.slot()).ok_or(AddressError::NoSuchInterface)?;
         if of_interface.len() >= limit {
             return Err(AddressError::TooMany);
         }
@@ -152,7 +154,7 @@ impl Addresses {
             return None;
         }
         self.index.remove(&name(address, interface));
-        self.interfaces[interface.index()].retain(|other| *other != key);
+        self.interfaces[interface.slot()].retain(|other| *other != key);
         let removed = self.slab.remove(key)?;
         for shared in shared_addresses(removed.cidr) {
             self.leave(shared, interface);
@@ -172,6 +174,9 @@ impl Addresses {
 
     /// Whether `address`, seen on the link of `on`, is ours and may be used.
     pub(crate) fn is_ours(&self, on: InterfaceId, address: IpAddr) -> bool {
+        if on == InterfaceId::LOOPBACK {
+            return self.owner(address).is_some();
+        }
         self.find(on, address).is_some_and(|(_, found)| found.state == AddressState::Preferred)
     }
 
@@ -188,13 +193,14 @@ impl Addresses {
 
     /// The interface that has `address`, which may be used. Of a link-local address the first that has it.
     pub(crate) fn owner(&self, address: IpAddr) -> Option<InterfaceId> {
+        if address.is_loopback() {
+            return Some(InterfaceId::LOOPBACK);
+        }
         if !needs_interface(address) {
             let found = self.slab.get(*self.index.get(&(address, None))?)?;
             return (found.state == AddressState::Preferred).then_some(found.interface);
         }
-        (0..self.interfaces.len())
-            .map(|index| InterfaceId(index as u16))
-            .find(|id| self.is_ours(*id, address))
+        (1..self.interfaces.len()).map(|slot| InterfaceId(slot as u16)).find(|id| self.is_ours(*id, address))
     }
 
     /// What a packet's destination is to us.
@@ -224,7 +230,7 @@ impl Addresses {
 
     /// All addresses of an interface, oldest first.
     pub(crate) fn of_interface(&self, interface: InterfaceId) -> impl Iterator<Item = &Address> + '_ {
-        self.interfaces.get(interface.index()).into_iter().flatten().filter_map(|key| self.slab.get(*key))
+        self.interfaces.get(interface.slot()).into_iter().flatten().filter_map(|key| self.slab.get(*key))
     }
 
     fn join(&mut self, address: IpAddr, on: InterfaceId) {

@@ -145,8 +145,11 @@ fn quote(packet: &Bytes, limit: usize) -> &[u8] {
 fn is_allowed(internet: &Internet, invoking: &Invoking<'_>, header: &IpHeader, problem: Problem) -> bool {
     let (source, destination) = (header.source(), header.destination());
     // RFC 1122 3.2.2, RFC 4443 2.4 e.6: not to a source that is not a single host.
-    if source.is_unspecified() || !may_be_source(source) || internet.is_broadcast(invoking.interface, source)
-    {
+    let single = !source.is_unspecified()
+        && may_be_source(source)
+        && !internet.is_broadcast(invoking.interface, source);
+    // What we send to ourselves has a source of ours, be it 127.0.0.1.
+    if !single && invoking.interface != InterfaceId::LOOPBACK {
         return false;
     }
     // RFC 1122 3.2.2, RFC 4443 2.4 e.3 to e.5: not about what was sent to many, but for IPv6 packets that

@@ -139,6 +139,9 @@ pub(crate) fn receive(cx: &mut Context<'_>, internet: &mut Internet, mut packet:
 
 /// RFC 1122 3.2.1.3, RFC 1812 5.3.7: a source must be able to be a single host, and not be this one.
 fn is_acceptable_source(internet: &Internet, on: InterfaceId, source: IpAddr, destination: IpAddr) -> bool {
+    if on == InterfaceId::LOOPBACK {
+        return internet.addresses.owner(source).is_some();
+    }
     if source.is_unspecified() {
         // Only for those who have no address yet: DHCP by broadcast, duplicate address detection.
         return destination.is_multicast() || internet.is_broadcast(on, destination);

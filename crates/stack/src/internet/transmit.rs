@@ -42,17 +42,28 @@ pub(crate) fn route(
     destination: IpAddr,
     via: Option<InterfaceId>,
 ) -> Option<Hop> {
+    let to_ourselves = Some(Hop { interface: InterfaceId::LOOPBACK, next_hop: destination });
     if needs_interface(destination) {
         let owner = || source.and_then(|source| internet.addresses.owner(source));
         let interface = via.or_else(owner).filter(|interface| internet.is_up(*interface))?;
+        if internet.addresses.is_ours(interface, destination) {
+            return to_ourselves;
+        }
         return Some(Hop { interface, next_hop: destination });
     }
-    // RFC 1122 3.2.1.3 g, RFC 4291 2.5.2 and 2.5.3: these never leave a host.
-    if destination.is_loopback() || destination.is_unspecified() {
+    // RFC 1122 3.2.1.3 g, RFC 4291 2.5.3: these never leave a host.
+    if destination.is_loopback() {
+        return to_ourselves;
+    }
+    if destination.is_unspecified() {
         return None;
     }
     let usable = |interface| internet.is_up(interface) && via.is_none_or(|via| via == interface);
     let route = internet.routes.lookup(destination, usable)?;
+    // An address of ours is on a link of ours, so packets through a gateway need no such question.
+    if route.gateway.is_none() && internet.addresses.owner(destination).is_some() {
+        return to_ourselves;
+    }
     let next_hop = match route.gateway {
         Some(gateway) if !destination.is_multicast() => gateway,
         _ => destination,

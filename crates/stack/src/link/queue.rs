@@ -62,6 +62,11 @@ impl LinkQueue {
         }
     }
 
+    /// Whether nothing waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.current.is_none() && self.control.is_empty()
+    }
+
     /// Takes everything out: the link is gone.
     pub(crate) fn drain(&mut self, cx: &mut Context<'_>) -> impl Iterator<Item = Outgoing> + use<> {
         for packet in &self.control {

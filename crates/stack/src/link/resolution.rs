@@ -56,7 +56,7 @@ pub(crate) fn send(cx: &mut Context<'_>, internet: &mut Internet, hop: &Hop, mut
 }
 
 fn push_control(cx: &mut Context<'_>, internet: &mut Internet, on: InterfaceId, packet: Outgoing) {
-    if let Some((reason, packet)) = internet.queues[on.index()].push_control(cx, packet) {
+    if let Some((reason, packet)) = internet.queues[on.slot()].push_control(cx, packet) {
         dropped(cx, on, reason, &packet);
     }
 }

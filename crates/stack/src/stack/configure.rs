@@ -49,7 +49,7 @@ impl Stack {
     /// When it goes down its neighbours are forgotten and what waited for it is dropped; sockets go on by
     /// another route where there is one.
     pub fn set_link(&mut self, now: Instant, id: InterfaceId, up: bool) {
-        let Some(interface) = self.internet.interfaces.get_mut(id.index()) else { return };
+        let Some(interface) = self.internet.interfaces.get_mut(id.slot()) else { return };
         if core::mem::replace(&mut interface.up, up) == up {
             return;
         }
@@ -58,7 +58,7 @@ impl Stack {
             return;
         }
         let waiting = internet.neighbours.forget_interface(&mut cx, id);
-        for packet in internet.queues[id.index()].drain(&mut cx) {
+        for packet in internet.queues[id.slot()].drain(&mut cx) {
             resolution::dropped(&mut cx, id, DropReason::InterfaceDown, &packet);
         }
         for waiting in waiting {
@@ -87,7 +87,7 @@ impl Stack {
         address: IpCidr,
     ) -> Result<(), AddressError> {
         let Parts { cx, internet, .. } = self.parts(now);
-        let interface = internet.interfaces.get(id.index()).ok_or(AddressError::NoSuchInterface)?;
+        let interface = internet.interfaces.get(id.slot()).ok_or(AddressError::NoSuchInterface)?;
         let detect = address.address().is_ipv6() && matches!(interface.medium, Medium::Ethernet { .. });
         let transmits_left = cx.config.internet.duplicate_address_transmits;
         let state = match transmits_left {
@@ -135,7 +135,7 @@ impl Stack {
     /// # Errors
     /// [`RouteError`] when it contradicts itself or the table is full.
     pub fn add_route(&mut self, _now: Instant, route: Route) -> Result<(), RouteError> {
-        if route.interface.index() >= self.internet.interfaces.len() {
+        if route.interface.slot() >= self.internet.interfaces.len() {
             return Err(RouteError::NoSuchInterface);
         }
         let destination = route.destination.address();

@@ -23,7 +23,7 @@ impl Stack {
     /// Frames arrived on an interface. All of them are handled before anything that answers them leaves.
     /// Drains the batch.
     pub fn handle_frames(&mut self, now: Instant, on: InterfaceId, frames: &mut Batch) {
-        if on.index() >= self.internet.interfaces.len() {
+        if on.slot() >= self.internet.interfaces.len() {
             frames.0.clear();
             return;
         }
@@ -69,7 +69,7 @@ impl Parts<'_> {
         }
     }
 
-    fn handle_packet(&mut self, packet: Packet) {
+    pub(super) fn handle_packet(&mut self, packet: Packet) {
         let (interface, broadcast, cause) = (packet.interface, packet.broadcast, packet.cause);
         let (refusal, packet) = match crate::internet::receive::receive(&mut self.cx, self.internet, packet) {
             Received::Deliver(arrived) => return self.deliver(arrived),

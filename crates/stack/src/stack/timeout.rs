@@ -26,6 +26,7 @@ impl Stack {
         while let Some(key) = parts.cx.timers.pop_expired(now) {
             parts.handle_timer(key);
         }
+        parts.talk_to_ourselves();
     }
 }
 

@@ -5,7 +5,7 @@ use core::net::IpAddr;
 use fathom_record::{Direction, DropReason, FrameRecord, Kind};
 use fathom_wire::Instant;
 
-use super::{Parts, Stack, zone};
+use super::{Parts, Stack};
 use crate::interface::InterfaceId;
 use crate::internet::transmit::{Hop, path, route, transmit};
 use crate::link::neighbour::Resolution;
@@ -22,15 +22,15 @@ impl Stack {
     ///
     /// Call it when the device has room, until it gives nothing: what is not asked for waits in its socket.
     pub fn poll_transmit(&mut self, now: Instant, on: InterfaceId) -> Option<Transmit> {
-        if !self.internet.interfaces.get(on.index())?.up {
+        if !self.internet.interfaces.get(on.slot())?.up {
             return None;
         }
         let mut parts = self.parts(now);
         loop {
-            if let Some(frame) = parts.internet.queues[on.index()].next_frame(&mut parts.cx) {
+            parts.talk_to_ourselves();
+            if let Some(frame) = parts.internet.queues[on.slot()].next_frame(&mut parts.cx) {
                 return Some(parts.tap(on, frame));
             }
-            parts.sort_fresh();
             let socket = parts.cx.sendable.pop(on)?;
             parts.pull(on, socket);
         }
@@ -77,7 +77,7 @@ impl Parts<'_> {
     }
 
     /// Finds the interface of each socket that has said that it wants to send.
-    fn sort_fresh(&mut self) {
+    pub(super) fn sort_fresh(&mut self) {
         while let Some(socket) = self.cx.sendable.pop_fresh() {
             match self.next_hop(socket) {
                 Some(hop) => self.cx.sendable.file(socket, hop.interface),
@@ -114,7 +114,11 @@ impl Parts<'_> {
             SocketId::Icmp(id) => self.transports.icmp.next_addresses(id)?,
             SocketId::Listener(_) => return None,
         };
-        Some(Flow { source, destination, via: zone(self.internet, scope) })
+        Some(Flow {
+            source,
+            destination,
+            via: InterfaceId::from_scope_id(scope, self.internet.interfaces.len()),
+        })
     }
 
     /// What the socket would send next cannot leave. Gives whether it may have something else to send.
@@ -136,7 +140,7 @@ impl Parts<'_> {
     }
 
     /// Lets a socket send one packet, which becomes the next of the interface.
-    fn pull(&mut self, on: InterfaceId, socket: SocketId) {
+    pub(super) fn pull(&mut self, on: InterfaceId, socket: SocketId) {
         let Some(hop) = self.next_hop(socket) else { return };
         if hop.interface != on {
             return self.cx.sendable.file(socket, hop.interface);
@@ -168,7 +172,7 @@ impl Parts<'_> {
         match (transmit(&mut self.cx, self.internet, &hop, departing), hardware) {
             (Ok(mut packet), Some(hardware)) => {
                 packet.set_link_destination(hardware);
-                self.internet.queues[on.index()].begin(packet);
+                self.internet.queues[on.slot()].begin(packet);
             }
             (Ok(packet), None) => resolution::send(&mut self.cx, self.internet, &hop, packet),
             (Err(reason), _) => self.cx.dropped(Some(on), reason, len, cause),

@@ -9,7 +9,7 @@ use fathom_wire::{ArpOperation, EthernetAddress};
 
 use super::host::{Host, arp, arp_frame};
 use super::packets::{OURS, THEIRS, advertisement, frame, frame_to, udp_packet};
-use crate::{Config, Counters};
+use crate::{Config, Counters, TcpConnect, TcpError, TcpOptions};
 
 /// No frame.
 const NOTHING: [Bytes; 0] = [];
@@ -216,4 +216,29 @@ fn a_tentative_address_is_probed_and_not_used_before_nobody_objects() {
             "it answers when the address is its own"
         );
     }
+}
+
+/// DESIGN 3: TCP data is not pulled towards an unresolved next hop.
+#[test]
+fn a_connection_waits_in_its_socket_for_the_next_hop_and_is_told_when_it_does_not_answer() {
+    let connect = |host: &mut Host| {
+        let remote = "192.0.2.2:80".parse().unwrap();
+        let connect = TcpConnect { remote, local: None, options: TcpOptions::default() };
+        host.stack.tcp_connect(host.now, connect).unwrap()
+    };
+    let mut host = Host::new();
+    connect(&mut host);
+    assert_eq!(host.sent().len(), 1, "the question");
+    assert_eq!(host.stack.memory_in_use(), 0, "no segment waits anywhere");
+    let sent = host.receive(arp_frame(OURS, &arp(ArpOperation::Reply, "192.0.2.1")));
+    assert_eq!(sent.len(), 1);
+    assert_eq!((&sent[0][..6], sent[0][14 + 20 + 13]), (&THEIRS.0[..], 2), "the SYN, once");
+
+    let mut host = Host::new();
+    let id = connect(&mut host);
+    host.sent();
+    assert_eq!(host.pass(Duration::from_millis(2999)).len(), 2, "two more questions");
+    assert_eq!(host.stack.tcp(host.now, id).unwrap().take_error(), None);
+    host.pass(Duration::from_millis(2));
+    assert_eq!(host.stack.tcp(host.now, id).unwrap().take_error(), Some(TcpError::HostUnreachable));
 }

@@ -1,11 +1,11 @@
 use super::*;
 use crate::random::{Random, Seed};
 
-const ETH0: InterfaceId = InterfaceId(0);
-const ETH1: InterfaceId = InterfaceId(1);
+const ETH0: InterfaceId = InterfaceId(1);
+const ETH1: InterfaceId = InterfaceId(2);
 
 fn addresses() -> Addresses {
-    let mut addresses = Addresses::new(Random::new(&Seed::from_u64(1)).table_hasher());
+    let mut addresses = Addresses::new(Random::new(&Seed::from_u64(1)).table_hasher(), false);
     addresses.add_interface(ETH0, false);
     addresses.add_interface(ETH1, true);
     addresses

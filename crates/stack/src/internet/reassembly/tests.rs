@@ -22,7 +22,7 @@ fn fragment(offset: usize, more_fragments: bool, data: &[u8]) -> Fragment {
         protocol: IpProtocol::Udp,
         ecn: Ecn::NotEct,
         packet: Bytes::from_static(b"first"),
-        interface: InterfaceId(0),
+        interface: InterfaceId(1),
         cause: None,
     }
 }

@@ -10,7 +10,7 @@ use crate::{Config, Interface};
 
 const OLD: EthernetAddress = EthernetAddress([2, 0, 0, 0, 0, 8]);
 const NEW: EthernetAddress = EthernetAddress([2, 0, 0, 0, 0, 9]);
-const ETH0: InterfaceId = InterfaceId(0);
+const ETH0: InterfaceId = InterfaceId(1);
 
 fn stack(config: Config) -> Stack {
     let mut stack = Stack::new(config, Seed::from_u64(3));

@@ -1,0 +1,53 @@
+//! Packets from the host to itself (RFC 1122 3.2.1.3 g, RFC 4291 2.5.3).
+//!
+//! They go down to the internet layer and come up again, without a link between: super-segments whole,
+//! checksums left out, nothing recorded at a tap. So an address of ours is reached like any other.
+
+use super::{Parts, Stack};
+use crate::batch::ReceivedChecksum;
+use crate::interface::InterfaceId;
+use crate::internet::receive::Packet;
+use crate::transmit::{Transmit, TransmitChecksum};
+
+/// Most packets at a time. Two sockets of one host that keep each other busy must not keep the caller.
+const PACKETS_AT_ONCE: usize = 64;
+
+impl Stack {
+    /// Whether packets to ourselves wait for the next turn.
+    pub(super) fn is_talking_to_itself(&self) -> bool {
+        self.shared.sendable.has_filed(InterfaceId::LOOPBACK)
+            || !self.internet.queues[InterfaceId::LOOPBACK.slot()].is_empty()
+    }
+}
+
+impl Parts<'_> {
+    /// Sorts the sockets that want to send, and hands over what is for ourselves.
+    pub(super) fn talk_to_ourselves(&mut self) {
+        const LOOPBACK: InterfaceId = InterfaceId::LOOPBACK;
+        for _ in 0..PACKETS_AT_ONCE {
+            self.sort_fresh();
+            if let Some(frame) = self.internet.queues[LOOPBACK.slot()].next_frame(&mut self.cx) {
+                self.handle_packet(packet(frame));
+            } else if let Some(socket) = self.cx.sendable.pop(LOOPBACK) {
+                self.pull(LOOPBACK, socket);
+            } else {
+                return;
+            }
+        }
+    }
+}
+
+/// A packet that left, as it arrives.
+fn packet(frame: Transmit) -> Packet {
+    Packet {
+        interface: InterfaceId::LOOPBACK,
+        bytes: frame.to_bytes(),
+        broadcast: false,
+        segment_size: frame.segment_size,
+        checksum: match frame.checksum {
+            TransmitChecksum::Complete => ReceivedChecksum::Unverified,
+            TransmitChecksum::Partial { .. } => ReceivedChecksum::Partial,
+        },
+        cause: frame.cause,
+    }
+}
