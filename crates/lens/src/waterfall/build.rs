@@ -130,7 +130,7 @@ impl Builder<'_> {
             let Answer { parts, losses } =
                 explain(&Question { work, window, flow }, self.evidence, self.hints);
             phase.parts = parts;
-            phase.losses = losses.into_iter().map(|at| at - self.start).collect();
+            phase.losses = losses.into_iter().map(|at| at.max(window.start) - self.start).collect();
             self.cursor = window.end;
         }
         phase.notes = notes(span, &phase.parts, self.evidence, window);

@@ -53,14 +53,16 @@ pub enum Cause {
         /// What is known of how they came about.
         origin: Origin,
     },
-    /// Frames to us were lost at the end of what the peer had to say, where no hole shows it: until its
-    /// timer ran out and it repeated them.
+    /// Frames were lost at the end of what the peer had to say, or their acknowledgements were, where no
+    /// hole shows it: until its timer ran out and it repeated them.
     PeerRepeats {
-        /// How many frames.
+        /// How many frames were lost.
         frames: u32,
     },
     /// Bits leaving one after the other at the rate of the link.
     Serialisation {
+        /// Towards the network.
+        up: bool,
         /// Bytes of the frames.
         bytes: u64,
         /// Bits a second.
@@ -72,6 +74,11 @@ pub enum Cause {
     PeerWindow {
         /// How many times.
         rounds: u32,
+    },
+    /// The server paused in the middle of its answer.
+    ServerPauses {
+        /// How many times.
+        count: u32,
     },
     /// Our sender was held back.
     Limited {
@@ -138,7 +145,7 @@ impl Cause {
             Cause::Limited { .. } => "sender limited",
             Cause::Transfer { .. } => "transfer",
             Cause::Tls => "TLS",
-            Cause::ServerThink => "server think",
+            Cause::ServerThink | Cause::ServerPauses { .. } => "server think",
             Cause::Unanswered => "failed attempts",
             Cause::Own => "own work",
         }
@@ -165,15 +172,15 @@ impl Cause {
                 format!("{what}, data waited +{ms}")
             }
             Cause::PeerRepeats { frames } => {
-                let what = plural(*frames, "loss on the way here", "losses on the way here");
-                format!("{what}, repaired +{ms} (peer's RTO)")
+                format!("{}, repaired +{ms} (peer's RTO)", plural(*frames, "loss", "losses"))
             }
-            Cause::Serialisation { bytes, rate } => {
+            Cause::Serialisation { bytes, rate, .. } => {
                 and_ms(format!("{} at {}", amount(*bytes), bit_rate(*rate as f64)))
             }
             Cause::Jitter => format!("jitter +{ms}"),
-            Cause::PeerWindow { rounds } => {
-                and_ms(format!("{} for the sender's window", plural(*rounds, "wait", "waits")))
+            Cause::PeerWindow { rounds } => and_ms(format!("{rounds} RTT for the sender's window")),
+            Cause::ServerPauses { count } => {
+                and_ms(plural(*count, "pause of the server", "pauses of the server"))
             }
             Cause::Limited { by } => and_ms(limit_name(*by).into()),
             Cause::Transfer { bytes } if duration.is_zero() => amount(*bytes),
@@ -212,8 +219,10 @@ pub(super) fn items(parts: &[Part], notes: &[String], whole: Duration) -> Vec<St
         let known = milliseconds(part.duration) == milliseconds(whole);
         part.cause.words(part.duration, known)
     };
-    // Below a twentieth of a millisecond nobody could act on it, unless there is nothing else.
-    let shown = |part: &&Part| part.duration >= Duration::from_micros(50);
+    // Nobody could act on less, unless there is nothing else.
+    let shown = |part: &&Part| {
+        part.duration >= (whole / 50).clamp(Duration::from_micros(50), Duration::from_millis(1))
+    };
     let mut items: Vec<String> = parts.iter().filter(shown).map(words).collect();
     if items.is_empty() {
         items.extend(parts.first().map(words));

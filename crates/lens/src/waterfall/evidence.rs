@@ -39,6 +39,8 @@ pub(super) struct Evidence {
     neighbour_asked: Option<Instant>,
     /// Frames to us that a link lost.
     pub(super) lost_to_us: Vec<Instant>,
+    /// Frames of ours that a link lost.
+    pub(super) lost_from_us: Vec<Instant>,
     /// Frames to us that a link held back.
     pub(super) held_to_us: Vec<Instant>,
 }
@@ -162,10 +164,11 @@ impl Evidence {
             Engine::Packet { why: SendReason::NeighbourRequest } => {
                 self.neighbour_asked.get_or_insert(at);
             }
-            // The frame of a loss on the way out is one that we have; its cost shows as a repetition.
-            Engine::Link { fate: LinkFate::Lost | LinkFate::QueueFull, frame: None, .. } => {
-                self.lost_to_us.push(at);
-            }
+            // The frame of a loss on the way out is one that we have.
+            Engine::Link { fate: LinkFate::Lost | LinkFate::QueueFull, frame, .. } => match frame {
+                Some(_) => self.lost_from_us.push(at),
+                None => self.lost_to_us.push(at),
+            },
             Engine::Link { fate: LinkFate::Reordered, frame: None, .. } => self.held_to_us.push(at),
             Engine::Packet { .. }
             | Engine::TcpState { .. }

@@ -45,6 +45,14 @@ impl Answer {
         }
     }
 
+    /// Time until the peer repeated what was lost at these times.
+    fn peer_repeats(&mut self, lost: Vec<Instant>, duration: Duration) {
+        if !duration.is_zero() {
+            self.add(Cause::PeerRepeats { frames: lost.len() as u32 }, duration);
+            self.losses.extend(lost);
+        }
+    }
+
     /// Whether losses of the peer have shown as holes.
     fn has_holes(&self) -> bool {
         self.parts.iter().any(|part| matches!(part.cause, Cause::HeadOfLine { .. }))
@@ -74,7 +82,7 @@ pub(super) fn explain(question: &Question<'_>, evidence: &Evidence, hints: &Hint
     let rest = free.iter().map(|it| it.end - it.start).sum();
     match question.work {
         Work::Resolve(count) => resolve(&mut answer, rest, count, question, evidence, hints),
-        Work::Connect => connect(&mut answer, rest, question, hints),
+        Work::Connect => connect(&mut answer, rest, question, evidence, hints),
         Work::Handshake(count) => exchange(&mut answer, rest, count, Cause::Tls, question, evidence, hints),
         Work::Request => exchange(&mut answer, rest, 1, Cause::ServerThink, question, evidence, hints),
         Work::Response => response(&mut answer, rest, &free, question, evidence, hints),
@@ -188,10 +196,22 @@ fn resolve(
     }
 }
 
-fn connect(answer: &mut Answer, rest: Duration, question: &Question<'_>, hints: &Hints) {
+fn connect(
+    answer: &mut Answer,
+    mut rest: Duration,
+    question: &Question<'_>,
+    evidence: &Evidence,
+    hints: &Hints,
+) {
     let bits = serialisation(rest, question, hints);
-    travel(answer, rest - sum(&bits), 1, hints);
+    rest -= sum(&bits);
+    // A handshake is a round trip, however long, unless it is known that its answer was lost.
+    let lost = question.lost_to_us(evidence);
+    let measured = question.flow.and_then(|flow| flow.rtt).filter(|_| !lost.is_empty());
+    let there_and_back = measured.unwrap_or(rest).min(rest);
+    travel(answer, there_and_back, 1, hints);
     answer.parts.extend(bits);
+    answer.peer_repeats(lost, rest - there_and_back);
 }
 
 /// So many times there and back, the delay that was put on the link told apart.
@@ -219,17 +239,16 @@ fn exchange(
     rest -= there_and_back;
     travel(answer, there_and_back, count, hints);
     answer.parts.extend(bits);
-    let lost: Vec<Instant> = question.inside(&evidence.lost_to_us).collect();
-    if !lost.is_empty() && !rest.is_zero() && !answer.has_holes() {
-        answer.add(Cause::PeerRepeats { frames: lost.len() as u32 }, rest);
-        return answer.losses.extend(lost);
+    let lost = question.lost_to_us(evidence);
+    if !lost.is_empty() && !answer.has_holes() {
+        return answer.peer_repeats(lost, rest);
     }
     let jitter = rest.min(hints.jitter);
     answer.add(Cause::Jitter, jitter);
     answer.add(remainder, rest - jitter);
 }
 
-/// Data arriving: at the rate of the link, and waiting for the peer's window in between.
+/// Data arriving: at the rate of the link, and silences in between.
 fn response(
     answer: &mut Answer,
     mut rest: Duration,
@@ -238,26 +257,33 @@ fn response(
     evidence: &Evidence,
     hints: &Hints,
 ) {
-    let bits = serialisation(rest, question, hints);
+    let mut bits = serialisation(rest, question, hints);
+    // Acknowledgements leave while data arrives.
+    bits.retain(|part| matches!(part.cause, Cause::Serialisation { up: false, .. }));
     rest -= sum(&bits);
     answer.parts.extend(bits);
     let bytes = question.received().map(|(_, _, data)| data).sum();
     if let Some(flow) = question.flow {
-        let mut silences = silences(flow, free);
-        silences.sort_by_key(|silence| std::cmp::Reverse(*silence));
-        let lost: Vec<Instant> = question.around(&evidence.lost_to_us).collect();
-        if !lost.is_empty() && !answer.has_holes() {
-            // What was lost without a hole was the last that the peer had to say: only its timer helps,
-            // and nothing takes longer.
-            let waits = silences.split_off(lost.len().min(silences.len()));
-            let waited = std::mem::replace(&mut silences, waits).into_iter().sum::<Duration>().min(rest);
-            answer.add(Cause::PeerRepeats { frames: lost.len() as u32 }, waited);
-            answer.losses.extend(lost.iter().map(|at| (*at).max(question.window.start)));
-            rest -= waited;
+        // A sender whose window is full waits for one round trip. If it is silent for longer, it waits
+        // for its timer, or it has nothing to send.
+        let round_trip = flow.rtt.unwrap_or_default() * 3 / 2 + hints.jitter;
+        let (waits, pauses): (Vec<Duration>, Vec<Duration>) =
+            silences(flow, free).into_iter().partition(|silence| *silence <= round_trip);
+        let paused = pauses.iter().sum::<Duration>().min(rest);
+        rest -= paused;
+        // The peer's timer runs out as well when our acknowledgements are lost.
+        let (to_us, from_us) =
+            (question.around(&evidence.lost_to_us), question.around(&evidence.lost_from_us));
+        let mut lost: Vec<Instant> = to_us.chain(from_us).collect();
+        lost.sort();
+        if lost.is_empty() {
+            answer.add(Cause::ServerPauses { count: pauses.len() as u32 }, paused);
+        } else {
+            answer.peer_repeats(lost, paused);
         }
-        let waited = silences.iter().sum::<Duration>().min(rest);
-        answer.add(Cause::PeerWindow { rounds: silences.len() as u32 }, waited);
+        let waited = waits.iter().sum::<Duration>().min(rest);
         rest -= waited;
+        answer.add(Cause::PeerWindow { rounds: waits.len() as u32 }, waited);
     }
     answer.add(Cause::Transfer { bytes }, rest);
 }
@@ -267,12 +293,12 @@ fn serialisation(mut rest: Duration, question: &Question<'_>, hints: &Hints) -> 
     let down: u64 = question.received().map(|(_, frame, _)| frame).sum();
     let up: u64 = question.transmitted().map(|(_, frame)| frame).sum();
     let mut parts = Vec::new();
-    for (bytes, rate) in [(up, hints.rate_up), (down, hints.rate_down)] {
+    for (up, bytes, rate) in [(true, up, hints.rate_up), (false, down, hints.rate_down)] {
         let Some(rate) = rate.filter(|rate| *rate > 0) else { continue };
         let duration = Duration::from_secs_f64(bytes as f64 * 8.0 / rate as f64).min(rest);
         rest -= duration;
         if !duration.is_zero() {
-            parts.push(Part { cause: Cause::Serialisation { bytes, rate }, duration });
+            parts.push(Part { cause: Cause::Serialisation { up, bytes, rate }, duration });
         }
     }
     parts
@@ -317,10 +343,10 @@ impl Question<'_> {
             .filter(move |(at, _)| *at >= window.start && *at < window.end)
     }
 
-    /// Those points in time that are in the window.
-    fn inside(&self, times: &[Instant]) -> impl Iterator<Item = Instant> {
+    /// When links lost frames to us in the window.
+    fn lost_to_us(&self, evidence: &Evidence) -> Vec<Instant> {
         let Interval { start, end } = self.window;
-        times.iter().copied().filter(move |at| *at >= start && *at <= end)
+        evidence.lost_to_us.iter().copied().filter(|at| *at >= start && *at <= end).collect()
     }
 
     /// Those in the window or up to a round trip before it.

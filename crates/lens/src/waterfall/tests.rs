@@ -197,6 +197,26 @@ fn a_lost_request_costs_the_retransmission_timeout() {
 }
 
 #[test]
+fn a_server_that_thinks_about_a_repeated_request_is_charged() {
+    let mut run = Run::default();
+    fetch(&mut run, [0.0, 0.0, 0.0, 230.0]);
+    let frame = Some(RecordId { shard: 0, counter: 1 });
+    run.engine(60.0, Engine::Link { interface: InterfaceIndex(0), fate: LinkFate::Lost, frame });
+    run.segment(260.0, SendReason::RetransmissionTimeout { number: 1 }, 601, 300);
+    let waterfall = run.waterfall();
+    assert_eq!(waterfall.phases[3].reason(), "1 loss, repaired +200.0 (RTO) · 1 RTT 20.0");
+    assert_eq!((waterfall.phases[4].name, waterfall.phases[4].duration.as_millis()), ("server_think", 30));
+}
+
+#[test]
+fn a_syn_ack_that_was_lost_is_no_long_round_trip() {
+    let mut run = Run::default();
+    fetch(&mut run, [0.0, 1000.0, 0.0, 0.0]);
+    run.engine(30.0, Engine::Link { interface: InterfaceIndex(0), fate: LinkFate::Lost, frame: None });
+    assert_eq!(run.waterfall().phases[1].reason(), "1 RTT 20.0 · 1 loss, repaired +1000.0 (peer's RTO)");
+}
+
+#[test]
 fn repeated_timeouts_of_one_segment_are_counted_once_in_time() {
     let mut run = Run::default();
     fetch(&mut run, [0.0, 0.0, 600.0, 0.0]);
@@ -232,10 +252,7 @@ fn a_loss_of_the_peer_that_left_no_hole_is_known_from_the_link() {
     fetch(&mut run, [0.0, 0.0, 0.0, 250.0]);
     run.engine(85.0, Engine::Link { interface: InterfaceIndex(0), fate: LinkFate::Lost, frame: None });
     let waterfall = run.waterfall();
-    assert_eq!(
-        waterfall.phases[3].reason(),
-        "1 RTT 20.0 · 1 loss on the way here, repaired +250.0 (peer's RTO)"
-    );
+    assert_eq!(waterfall.phases[3].reason(), "1 RTT 20.0 · 1 loss, repaired +250.0 (peer's RTO)");
 }
 
 #[test]
@@ -351,10 +368,10 @@ fn a_download_is_the_rate_of_the_link_and_waits_for_the_window() {
     let waterfall = run.waterfall_with(&hints);
     assert_eq!(
         rows(&waterfall)[4],
-        ("response", 112.0, "10 kB at 1 Mbit/s 80.0 · 1 wait for the sender's window 32.0".into())
+        ("response", 112.0, "10 kB at 1 Mbit/s 80.0 · 1 pause of the server 32.0".into())
     );
     let unknown = run.waterfall();
-    assert_eq!(unknown.phases[4].reason(), "1 wait for the sender's window 40.0 · 9.6 kB at 1.1 Mbit/s");
+    assert_eq!(unknown.phases[4].reason(), "1 pause of the server 40.0 · 9.6 kB at 1.1 Mbit/s");
 }
 
 #[test]
@@ -401,7 +418,7 @@ fn the_longest_wait_of_a_download_is_the_loss_that_left_no_hole() {
     run.done(330.0, fetch);
     assert_eq!(
         run.waterfall().phases[4].reason(),
-        "1 loss on the way here, repaired +210.0 (peer's RTO) · 2 waits for the sender's window 40.0"
+        "1 loss, repaired +210.0 (peer's RTO) · 2 RTT for the sender's window 40.0"
     );
 }
 
