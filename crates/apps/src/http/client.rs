@@ -121,9 +121,9 @@ impl Client {
     /// find out by themselves.
     pub async fn close(self) {
         let deadline = self.host.now() + CLOSING;
-        for task in self.pool.close() {
-            // What a task came to has been told to its requests.
-            let _ = self.host.timeout_at(deadline, task).await;
+        for end in self.pool.close() {
+            // Nothing is ever sent: the end is that the sender is gone.
+            let _ = self.host.timeout_at(deadline, end).await;
         }
     }
 

@@ -6,17 +6,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use fathom_net::{FlowId, Host, JoinHandle, Layer, Span, TcpStream};
+use fathom_net::{FlowId, Host, Layer, Span, TcpStream};
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
+use tokio::sync::oneshot::error::TryRecvError;
 use url::Url;
 
 use super::classify::{Standing, classify};
 use super::error::{FetchError, Phase};
 use super::options::{Event, Options, Version};
-use super::wire::{Carrier, Tap, Tapped, TcpWatch, WatchedStream};
+use super::wire::{Carrier, Over, Tap, Tapped, TcpWatch, WatchedStream};
 use crate::connect::{self, ConnectError, Progress};
 use crate::dns::client::Lookup;
 use crate::dns::{DnsResolver, ResolveError};
@@ -114,8 +115,8 @@ pub(super) struct Pool(Arc<Mutex<Pooled>>);
 struct Pooled {
     /// Connections that wait for another request.
     idle: Vec<(Origin, Open)>,
-    /// The tasks that speak HTTP on the connections, as long as these last.
-    tasks: Vec<JoinHandle<()>>,
+    /// The ends of all connections that may not be over.
+    ends: Vec<Over>,
 }
 
 impl Pool {
@@ -144,17 +145,17 @@ impl Pool {
         }
     }
 
-    fn keep_task(&self, task: JoinHandle<()>) {
-        let tasks = &mut self.pooled().tasks;
-        tasks.retain(|task| !task.is_finished());
-        tasks.push(task);
+    fn keep_end(&self, end: Over) {
+        let ends = &mut self.pooled().ends;
+        ends.retain_mut(|end| end.try_recv() == Err(TryRecvError::Empty));
+        ends.push(end);
     }
 
-    /// Closes the connections that wait, and gives the tasks that do it.
-    pub(super) fn close(&self) -> Vec<JoinHandle<()>> {
+    /// Closes the connections that wait, and gives the ends of all.
+    pub(super) fn close(&self) -> Vec<Over> {
         let pooled = &mut *self.pooled();
         pooled.idle.clear();
-        std::mem::take(&mut pooled.tasks)
+        std::mem::take(&mut pooled.ends)
     }
 }
 
@@ -202,7 +203,8 @@ pub(super) async fn open(
     options.tell(Event::Connected { host: &origin.host, local, remote });
     // Requests are written whole; waiting for acknowledgements in between only costs time (RFC 9293 3.7.4).
     stream.set_nodelay(true).map_err(broken)?;
-    let (stream, tcp) = WatchedStream::new(stream);
+    let (stream, tcp, end) = WatchedStream::new(stream);
+    pool.keep_end(end);
     let (carrier, facts): (Box<dyn Carrier>, _) = match tls {
         None => (Box::new(stream), None),
         Some(config) => {
@@ -218,10 +220,9 @@ pub(super) async fn open(
     };
     let facts = Connection { local, remote, flow, tls: facts, reused: false };
     let (carrier, tap) = Tapped::new(carrier);
-    let (sender, task) = start_http(host, carrier, h2).await.map_err(|error| {
+    let sender = start_http(host, carrier, h2).await.map_err(|error| {
         classify(error, Standing { address: remote, received: 0, body: None, expected: None })
     })?;
-    pool.keep_task(task);
     Ok(Open { sender, facts, tap, tcp })
 }
 
@@ -313,8 +314,8 @@ async fn handshake(
     }
 }
 
-/// Starts the task that speaks HTTP on `carrier`.
-async fn start_http(host: &Host, carrier: Tapped, h2: bool) -> hyper::Result<(Sender, JoinHandle<()>)> {
+/// Starts the tasks that speak HTTP on `carrier`.
+async fn start_http(host: &Host, carrier: Tapped, h2: bool) -> hyper::Result<Sender> {
     let carrier = TokioIo::new(carrier);
     if h2 {
         let (sender, connection) = http2::Builder::new(HostExecutor(host.clone()))
@@ -324,12 +325,12 @@ async fn start_http(host: &Host, carrier: Tapped, h2: bool) -> hyper::Result<(Se
             .handshake(carrier)
             .await?;
         // What ends the connection is told to the request on it.
-        let task = host.spawn(async move { drop(connection.await) });
-        Ok((Sender::Http2(sender), task))
+        host.spawn(async move { drop(connection.await) });
+        Ok(Sender::Http2(sender))
     } else {
         let (sender, connection) =
             http1::Builder::new().preserve_header_case(true).handshake(carrier).await?;
-        let task = host.spawn(async move { drop(connection.await) });
-        Ok((Sender::Http1(sender), task))
+        host.spawn(async move { drop(connection.await) });
+        Ok(Sender::Http1(sender))
     }
 }

@@ -4,20 +4,30 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use fathom_net::{TcpInfo, TcpStream};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::sync::oneshot;
 
 /// Most bytes of heads that are kept (hyper takes no larger head by default).
 const MAX_HEAD: usize = 512 * 1024;
+/// How long the peer's end is waited for after ours.
+const LINGER: Duration = Duration::from_secs(1);
+/// What the peer may still say in that time. More is no farewell: then a reset tells it to stop.
+const MAX_FAREWELL: usize = 64 * 1024;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 enum Tcp {
-    Open(TcpStream),
+    Open {
+        stream: TcpStream,
+        /// Our end has been said.
+        shut: bool,
+    },
     Closed(Option<Box<TcpInfo>>),
 }
 
@@ -28,24 +38,64 @@ pub(super) struct TcpWatch(Arc<Mutex<Tcp>>);
 impl TcpWatch {
     pub(super) fn info(&self) -> Option<TcpInfo> {
         match &*lock(&self.0) {
-            Tcp::Open(stream) => stream.info().ok(),
+            Tcp::Open { stream, .. } => stream.info().ok(),
             Tcp::Closed(info) => info.as_deref().cloned(),
+        }
+    }
+
+    /// Takes the stream out, and whether our end was said.
+    fn close(&self) -> Option<(TcpStream, bool)> {
+        let mut tcp = lock(&self.0);
+        let info = match &*tcp {
+            Tcp::Open { stream, .. } => stream.info().ok(),
+            Tcp::Closed(_) => return None,
+        };
+        match std::mem::replace(&mut *tcp, Tcp::Closed(info.map(Box::new))) {
+            Tcp::Open { stream, shut } => Some((stream, shut)),
+            Tcp::Closed(_) => None,
         }
     }
 }
 
-/// A TCP stream that leaves its facts behind.
-pub(super) struct WatchedStream(TcpWatch);
+/// After our end was said, waits for the peer's. What it still says (TLS's farewell) would be answered
+/// by a reset, were the connection gone.
+async fn linger(mut stream: TcpStream, watch: TcpWatch) {
+    let host = stream.host().clone();
+    let mut left = MAX_FAREWELL;
+    let mut buffer = [0; 1024];
+    let farewell = async {
+        while let Ok(len @ 1..) = stream.read(&mut buffer).await {
+            left = left.saturating_sub(len);
+            if left == 0 {
+                break;
+            }
+        }
+    };
+    // However it ends: it was the last that is heard of this connection.
+    let _ = host.timeout(LINGER, Box::pin(farewell)).await;
+    *lock(&watch.0) = Tcp::Closed(stream.info().ok().map(Box::new));
+}
+
+/// A TCP stream that leaves its facts behind, and says goodbye.
+pub(super) struct WatchedStream {
+    watch: TcpWatch,
+    /// Is dropped when all is over.
+    over: Option<oneshot::Sender<()>>,
+}
+
+/// Completes when a [`WatchedStream`] and its goodbye are over.
+pub(super) type Over = oneshot::Receiver<()>;
 
 impl WatchedStream {
-    pub(super) fn new(stream: TcpStream) -> (WatchedStream, TcpWatch) {
-        let watch = TcpWatch(Arc::new(Mutex::new(Tcp::Open(stream))));
-        (WatchedStream(watch.clone()), watch)
+    pub(super) fn new(stream: TcpStream) -> (WatchedStream, TcpWatch, Over) {
+        let watch = TcpWatch(Arc::new(Mutex::new(Tcp::Open { stream, shut: false })));
+        let (over, receiver) = oneshot::channel();
+        (WatchedStream { watch: watch.clone(), over: Some(over) }, watch, receiver)
     }
 
     fn with<R>(&self, f: impl FnOnce(Pin<&mut TcpStream>) -> Poll<io::Result<R>>) -> Poll<io::Result<R>> {
-        match &mut *lock(&self.0.0) {
-            Tcp::Open(stream) => f(Pin::new(stream)),
+        match &mut *lock(&self.watch.0) {
+            Tcp::Open { stream, .. } => f(Pin::new(stream)),
             Tcp::Closed(_) => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
@@ -53,10 +103,14 @@ impl WatchedStream {
 
 impl Drop for WatchedStream {
     fn drop(&mut self) {
-        let mut tcp = lock(&self.0.0);
-        if let Tcp::Open(stream) = &*tcp {
-            let info = stream.info().ok();
-            *tcp = Tcp::Closed(info.map(Box::new));
+        if let Some((stream, shut)) = self.watch.close()
+            && shut
+        {
+            let (watch, over) = (self.watch.clone(), self.over.take());
+            stream.host().clone().spawn(async move {
+                linger(stream, watch).await;
+                drop(over);
+            });
         }
     }
 }
@@ -89,7 +143,11 @@ impl AsyncWrite for WatchedStream {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.with(|stream| stream.poll_shutdown(cx))
+        let result = self.with(|stream| stream.poll_shutdown(cx));
+        if let (Poll::Ready(Ok(())), Tcp::Open { shut, .. }) = (&result, &mut *lock(&self.watch.0)) {
+            *shut = true;
+        }
+        result
     }
 }
 

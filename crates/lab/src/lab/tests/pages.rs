@@ -139,3 +139,17 @@ fn servers_that_close_too_early_are_told_apart() {
     let error = get(&mut lab, "https://example.com/close", options).unwrap_err();
     assert!(matches!(error, FetchError::Http2Stream { .. }), "{error:?}");
 }
+
+#[test]
+fn a_large_body_survives_a_bad_link() {
+    let bad = || {
+        let conditions = fathom_impair::Conditions::default().delay(Duration::from_millis(5));
+        let conditions = conditions.loss("2%".parse().unwrap()).duplicate("1%".parse().unwrap());
+        conditions.corrupt("1%".parse().unwrap()).rate("50Mbit".parse().unwrap())
+    };
+    let mut lab = Lab::new(LabConfig { up: bad(), down: bad(), ..LabConfig::default() }).unwrap();
+    let options = options(&lab);
+    let (_, bytes) = get(&mut lab, "https://example.com/bytes/3000000", options).unwrap();
+    assert_eq!(bytes.len(), 3_000_000);
+    assert!(bytes.iter().zip(0..).all(|(byte, offset)| *byte == pattern_at(offset)));
+}

@@ -85,16 +85,16 @@ fn the_access_link_adds_its_delay_to_every_round_trip() {
     check(&phases, 100.0);
 }
 
-/// Time, direction and length of every frame of the client.
-fn frames(seed: u64) -> Vec<(fathom_net::Instant, Direction, usize)> {
-    let lossy = Conditions::default().loss("5%".parse().unwrap()).jitter(Duration::from_millis(3));
-    let config = LabConfig { seed, up: lossy.clone(), down: lossy, ..LabConfig::default() };
+/// Time, direction and bytes of every frame of the client, while it fetches `url` over a bad link.
+fn frames(seed: u64, url: &str) -> Vec<(fathom_net::Instant, Direction, Vec<u8>)> {
+    let bad = Conditions::default().loss("5%".parse().unwrap()).jitter(Duration::from_millis(3));
+    let config = LabConfig { seed, up: bad.clone(), down: bad, ..LabConfig::default() };
     let mut lab = Lab::new(config).unwrap();
     lab.client().record(1 << 16);
     let options = options(&lab);
-    get(&mut lab, "https://example.com/bytes/200000", options).unwrap();
+    get(&mut lab, url, options).unwrap();
     let frame = |record: Record| match record.kind {
-        Kind::Frame(frame) => Some((record.at, frame.direction, frame.bytes.len())),
+        Kind::Frame(frame) => Some((record.at, frame.direction, frame.bytes.to_vec())),
         _ => None,
     };
     lab.client().drain_records().into_iter().filter_map(frame).collect()
@@ -102,8 +102,21 @@ fn frames(seed: u64) -> Vec<(fathom_net::Instant, Direction, usize)> {
 
 #[test]
 fn the_same_seed_gives_the_same_frames_in_time_order_and_length() {
-    let (one, same, other) = (frames(3), frames(3), frames(4));
+    let shapes = |seed| -> Vec<_> {
+        let frames = frames(seed, "https://example.com/bytes/200000");
+        frames.into_iter().map(|(at, direction, bytes)| (at, direction, bytes.len())).collect()
+    };
+    let (one, same, other) = (shapes(3), shapes(3), shapes(4));
     assert!(one.len() > 150, "{}", one.len());
-    assert_eq!(one, same);
-    assert_ne!(one, other);
+    assert!(one == same);
+    assert!(one != other);
+}
+
+#[test]
+fn without_tls_the_same_seed_gives_the_same_bytes() {
+    let url = "http://example.com/bytes/200000";
+    let (one, same) = (frames(3, url), frames(3, url));
+    assert!(one.len() > 150, "{}", one.len());
+    let differs = one.iter().zip(&same).position(|(one, same)| one != same);
+    assert_eq!((differs, one.len()), (None, same.len()));
 }

@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 
 use fathom_net::{Kind, Outcome, Record};
+use fathom_record::{Engine, SendReason, TcpStateName};
 
 use super::*;
 use crate::Family;
@@ -293,4 +294,32 @@ fn a_client_that_is_closed_says_so_to_its_servers() {
     });
     let heard = gone.lock().unwrap().expect("the server heard of it");
     assert_eq!((heard - closed).as_millis(), 10);
+}
+
+#[test]
+fn connections_end_without_a_reset() {
+    for version in [Version::Auto, Version::Http11] {
+        let (mut bench, options) = site_bench();
+        let host = bench.client.clone();
+        bench.run(async move {
+            let client = Client::new(&host, Options { version, ..options });
+            client
+                .fetch(Request::get("https://example.test/").unwrap())
+                .await
+                .unwrap()
+                .bytes()
+                .await
+                .unwrap();
+            let before = host.now();
+            client.close().await;
+            // Our end there, the server's back.
+            assert_eq!((host.now() - before).as_millis(), 20);
+        });
+        let states = bench.records().into_iter().filter_map(|record| match record.kind {
+            Kind::Engine(Engine::TcpState { to, .. }) => Some(to),
+            Kind::Engine(Engine::TcpSegment { why: SendReason::Reset, .. }) => panic!("a reset"),
+            _ => None,
+        });
+        assert_eq!(states.last(), Some(TcpStateName::TimeWait));
+    }
 }
