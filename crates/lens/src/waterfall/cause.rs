@@ -48,7 +48,7 @@ pub enum Cause {
     },
     /// Segments of the peer were missing: data behind the hole waited for them.
     HeadOfLine {
-        /// How many holes.
+        /// How many frames were missing, or how many holes were seen if only they are known.
         holes: u32,
         /// What is known of how they came about.
         origin: Origin,
@@ -183,11 +183,11 @@ impl Cause {
                 and_ms(plural(*count, "pause of the server", "pauses of the server"))
             }
             Cause::Limited { by } => and_ms(limit_name(*by).into()),
-            Cause::Transfer { bytes } if duration.is_zero() => amount(*bytes),
-            Cause::Transfer { bytes } => {
+            Cause::Transfer { bytes } if known && !duration.is_zero() => {
                 let rate = *bytes as f64 * 8.0 / duration.as_secs_f64();
                 format!("{} at {}", amount(*bytes), bit_rate(rate))
             }
+            Cause::Transfer { bytes } => format!("{} arriving {ms}", amount(*bytes)),
             Cause::Tls => and_ms("crypto".into()),
             Cause::ServerThink => "not the network".into(),
             Cause::Unanswered if known => "no answer".into(),

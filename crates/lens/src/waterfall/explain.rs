@@ -143,18 +143,22 @@ fn holes(
         .map(|(opened, filled)| Interval { start: *opened, end: filled.unwrap_or(window.end) })
         .filter(|hole| hole.start < window.end && hole.end > window.start)
         .collect();
-    answer.losses.extend(inside.iter().map(|hole| hole.start.max(window.start)));
-    let holes = inside.len() as u32;
-    let waited = take(free, inside.into_iter());
-    // A link tells of a frame when it is sent, which is before the hole shows.
-    let lost = question.around(&evidence.lost_to_us).count() > 0;
-    let held = question.around(&evidence.held_to_us).count() > 0;
-    let origin = match (lost, held) {
-        (true, _) => Origin::Lost,
-        (false, true) => Origin::Reordered,
-        (false, false) => Origin::Unknown,
+    // One hole shows, however many frames are missing. A link tells of them when they are sent, which is
+    // before the hole shows.
+    let lost: Vec<Instant> = question.around(&evidence.lost_to_us).collect();
+    let held = question.around(&evidence.held_to_us).count();
+    let (holes, origin) = match (lost.len(), held) {
+        (0, 0) => (inside.len(), Origin::Unknown),
+        (0, held) => (held, Origin::Reordered),
+        (lost, _) => (lost, Origin::Lost),
     };
-    answer.add(Cause::HeadOfLine { holes, origin }, waited);
+    let shown = inside.iter().map(|hole| hole.start);
+    let marks: Vec<Instant> = if lost.len() > inside.len() { lost } else { shown.collect() };
+    let waited = take(free, inside.into_iter());
+    if !waited.is_zero() {
+        answer.losses.extend(marks);
+        answer.add(Cause::HeadOfLine { holes: holes as u32, origin }, waited);
+    }
 }
 
 /// What held our sender back, as long as it had something to send.
@@ -239,11 +243,16 @@ fn exchange(
     rest -= there_and_back;
     travel(answer, there_and_back, count, hints);
     answer.parts.extend(bits);
+    let waits = window_waits(question);
+    let waited = waits.iter().sum::<Duration>().min(rest);
+    answer.add(Cause::PeerWindow { rounds: waits.len() as u32 }, waited);
+    rest -= waited;
     let lost = question.lost_to_us(evidence);
     if !lost.is_empty() && !answer.has_holes() {
         return answer.peer_repeats(lost, rest);
     }
-    let jitter = rest.min(hints.jitter);
+    // Within the bounds of the jitter nothing else is to be seen. Beyond, it took its mean share.
+    let jitter = if rest <= hints.jitter { rest } else { hints.jitter / 2 };
     answer.add(Cause::Jitter, jitter);
     answer.add(remainder, rest - jitter);
 }
@@ -306,6 +315,27 @@ fn serialisation(mut rest: Duration, question: &Question<'_>, hints: &Hints) -> 
 
 fn sum(parts: &[Part]) -> Duration {
     parts.iter().map(|part| part.duration).sum()
+}
+
+/// Round trips that a peer with much to say waited for its window, before what the phase waits for was
+/// complete: a TLS record, or a chain of certificates.
+fn window_waits(question: &Question<'_>) -> Vec<Duration> {
+    /// Less than this is no flight that fills a window: three full segments (RFC 5681 3.1).
+    const FLIGHT: u64 = 4_000;
+    let Some(rtt) = question.flow.and_then(|flow| flow.rtt) else { return Vec::new() };
+    let mut bytes = 0;
+    let mut before = None;
+    let mut waits = Vec::new();
+    for (at, _, data) in question.received().filter(|(_, _, data)| *data > 0) {
+        if let Some(before) = before.replace(at)
+            && (rtt / 2..=rtt * 3 / 2).contains(&(at - before))
+            && bytes >= FLIGHT
+        {
+            waits.push(at - before);
+        }
+        bytes += data;
+    }
+    waits
 }
 
 /// Times of at least half a round trip in which nothing arrived, in what is free.

@@ -371,7 +371,7 @@ fn a_download_is_the_rate_of_the_link_and_waits_for_the_window() {
         ("response", 112.0, "10 kB at 1 Mbit/s 80.0 · 1 pause of the server 32.0".into())
     );
     let unknown = run.waterfall();
-    assert_eq!(unknown.phases[4].reason(), "1 pause of the server 40.0 · 9.6 kB at 1.1 Mbit/s");
+    assert_eq!(unknown.phases[4].reason(), "1 pause of the server 40.0 · 9.6 kB arriving 72.0");
 }
 
 #[test]
@@ -428,6 +428,32 @@ fn jitter_is_told_from_thinking_when_it_is_known() {
     fetch(&mut run, [0.0, 0.0, 0.0, 6.0]);
     let hints = Hints { jitter: Duration::from_millis(8), ..Hints::default() };
     assert_eq!(run.waterfall_with(&hints).phases[3].reason(), "1 RTT 20.0 · jitter +6.0");
+}
+
+#[test]
+fn a_record_that_did_not_fit_the_window_was_not_thought_about() {
+    let mut run = Run::default();
+    fetch(&mut run, [0.0, 0.0, 0.0, 20.0]);
+    for ms in [80.0, 80.0, 80.0, 80.0, 100.0] {
+        run.data(ms, 1_400);
+    }
+    assert_eq!(run.waterfall().phases[3].reason(), "1 RTT 20.0 · 1 RTT for the sender's window 20.0");
+    // A few settings before the answer are no full window.
+    let mut run = Run::default();
+    fetch(&mut run, [0.0, 0.0, 0.0, 20.0]);
+    run.data(80.0, 100);
+    run.data(100.0, 1_400);
+    assert_eq!(run.waterfall().phases[4].name, "server_think");
+}
+
+#[test]
+fn a_server_that_thinks_behind_a_link_with_jitter_is_charged_with_what_is_left() {
+    let mut run = Run::default();
+    fetch(&mut run, [0.0, 0.0, 0.0, 30.0]);
+    let hints = Hints { jitter: Duration::from_millis(8), ..Hints::default() };
+    let waterfall = run.waterfall_with(&hints);
+    assert_eq!(waterfall.phases[3].reason(), "1 RTT 20.0 · jitter +4.0");
+    assert_eq!(waterfall.phases[4].duration, Duration::from_millis(26));
 }
 
 #[test]

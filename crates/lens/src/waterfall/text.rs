@@ -70,7 +70,8 @@ fn headline(headline: &Headline, columns: usize) -> Vec<Line> {
 
 /// Where the time went, all phases together: the parts of the whole.
 fn causes(waterfall: &Waterfall, columns: usize) -> Vec<Line> {
-    let causes = waterfall.causes();
+    let mut causes = waterfall.causes();
+    causes.retain(|(_, sum)| *sum >= Duration::from_micros(50));
     if causes.len() < 2 {
         return Vec::new();
     }
