@@ -12,6 +12,7 @@ pub(crate) mod ndp;
 pub(crate) mod path_mtu;
 pub(crate) mod reassembly;
 pub(crate) mod receive;
+pub(crate) mod recent;
 pub(crate) mod route;
 pub(crate) mod scope;
 pub(crate) mod source;
@@ -21,17 +22,21 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
+use fathom_record::DropReason;
+
 use crate::config::Config;
 use crate::interface::{Interface, InterfaceId};
 use crate::link::neighbour::Neighbours;
 use crate::link::queue::LinkQueue;
 use crate::random::Random;
-use address::Addresses;
+use address::{Addresses, Destination};
 use error::TokenBucket;
 use identification::Identifications;
 use path_mtu::PathMtus;
 use reassembly::Reassemblies;
+use recent::Recent;
 use route::Routes;
+use transmit::Hop;
 
 /// The state of the link and the internet layer.
 #[derive(Debug)]
@@ -47,6 +52,11 @@ pub(crate) struct Internet {
     pub(crate) path_mtus: PathMtus,
     pub(crate) identifications: Identifications,
     pub(crate) icmp_errors: TokenBucket,
+    /// The interface, source and destination of the latest packet that arrived, and what they are to us;
+    /// `None` when the source will not do.
+    recent_ends: Recent<(InterfaceId, IpAddr, IpAddr), Option<Destination>>,
+    /// The ends of the latest packet that a socket sent, and its first hop.
+    recent_hop: Recent<(IpAddr, IpAddr, Option<InterfaceId>), Result<Hop, DropReason>>,
 }
 
 impl Internet {
@@ -65,6 +75,8 @@ impl Internet {
                 config.internet.icmp_errors_per_second,
                 config.internet.icmp_error_burst,
             ),
+            recent_ends: Recent::new(),
+            recent_hop: Recent::new(),
         }
     }
 
@@ -80,6 +92,45 @@ impl Internet {
     /// The interface that packets from `source` to `destination` leave by.
     pub(crate) fn route_interface(&self, source: IpAddr, destination: IpAddr) -> Option<InterfaceId> {
         transmit::route(self, Some(source), destination, None).map(|hop| hop.interface)
+    }
+
+    /// Counts the changes of addresses, routes and links.
+    fn version(&self) -> u64 {
+        // Both only grow, so their sum grows with each change.
+        self.addresses.version() + self.routes.version()
+    }
+
+    /// What the ends of a packet that arrived `on` an interface are to us; `None` when its source will not do.
+    pub(crate) fn ends(
+        &mut self,
+        on: InterfaceId,
+        source: IpAddr,
+        destination: IpAddr,
+    ) -> Option<Destination> {
+        let mut recent = self.recent_ends;
+        let ends = recent.get_or(self.version(), (on, source, destination), || {
+            receive::is_acceptable_source(self, on, source, destination)
+                .then(|| self.addresses.classify(on, destination))
+        });
+        self.recent_ends = recent;
+        ends
+    }
+
+    /// The first hop of what a socket sends from `source`.
+    pub(crate) fn first_hop(
+        &mut self,
+        source: IpAddr,
+        destination: IpAddr,
+        via: Option<InterfaceId>,
+    ) -> Result<Hop, DropReason> {
+        let mut recent = self.recent_hop;
+        let hop = recent.get_or(self.version(), (source, destination, via), || {
+            let hop = transmit::route(self, Some(source), destination, via).ok_or(DropReason::NoRoute)?;
+            // RFC 1122 3.2.1.3: a datagram carries an address of ours, which may be gone by now.
+            self.addresses.owner(source).map(|_| hop).ok_or(DropReason::NoSourceAddress)
+        });
+        self.recent_hop = recent;
+        hop
     }
 
     /// Whether packets can leave by the interface.

@@ -15,7 +15,7 @@ use bytes::{Buf, Bytes};
 use fathom_record::RecordId;
 use fathom_wire::{EthernetAddress, Instant, IpHeader};
 
-pub(crate) use fragments::{Fragments, emit};
+pub(crate) use fragments::Fragments;
 pub(crate) use segments::Segments;
 
 use crate::packet::MAX_SLICES;
@@ -23,6 +23,9 @@ use crate::transmit::{MAX_HEADERS, Transmit, TransmitChecksum};
 
 /// Charged for a packet in a queue beside its data: its headers and itself.
 const QUEUE_OVERHEAD: usize = 512;
+
+/// Link, IP and transport header.
+pub(crate) type Headers = ArrayVec<u8, MAX_HEADERS>;
 
 /// Payload as slices.
 pub(crate) type Slices = ArrayVec<Bytes, MAX_SLICES>;
@@ -32,7 +35,7 @@ pub(crate) type Slices = ArrayVec<Bytes, MAX_SLICES>;
 pub(crate) struct Outgoing {
     /// Link, IP and transport header. While the next hop's link address is not known, the link header has
     /// zeros in its place.
-    pub(crate) headers: ArrayVec<u8, MAX_HEADERS>,
+    pub(crate) headers: Headers,
     /// Bytes of the link header.
     pub(crate) link_len: u8,
     pub(crate) slices: Slices,
@@ -61,7 +64,7 @@ pub(crate) enum Cut {
 
 impl Outgoing {
     /// A packet that fits one frame and needs nothing more.
-    pub(crate) fn whole(headers: ArrayVec<u8, MAX_HEADERS>, link_len: usize, slices: Slices) -> Self {
+    pub(crate) fn whole(headers: Headers, link_len: usize, slices: Slices) -> Self {
         let cut = Cut::Whole { checksum: TransmitChecksum::Complete, segment_size: None };
         Outgoing { headers, link_len: link_len as u8, slices, cut, cause: None }
     }
@@ -106,7 +109,8 @@ impl Outgoing {
             Cut::Whole { checksum, segment_size } => {
                 let (checksum, segment_size) = (*checksum, *segment_size);
                 self.cut = Cut::Done;
-                (self.headers.clone(), core::mem::take(&mut self.slices), checksum, segment_size)
+                let headers = core::mem::take(&mut self.headers);
+                (headers, core::mem::take(&mut self.slices), checksum, segment_size)
             }
             Cut::Segments(segments) => {
                 let (headers, slices) = segments.next(&self.headers, &mut self.slices);
@@ -143,6 +147,23 @@ pub(crate) fn completed(frame: &Transmit, link_len: usize) -> Option<Outgoing> {
 /// Bytes in all slices.
 pub(crate) fn slices_len(slices: &Slices) -> usize {
     slices.iter().map(Bytes::len).sum()
+}
+
+/// Appends `len` bytes to `headers` and lets `write` fill them.
+#[inline]
+pub(crate) fn emit(headers: &mut Headers, len: usize, write: impl FnOnce(&mut [u8])) {
+    let start = headers.len();
+    append(headers, &[0; MAX_HEADERS][..len]);
+    write(&mut headers[start..]);
+}
+
+/// Appends bytes to `headers`, in one copy.
+///
+/// # Panics
+/// When all headers together are longer than [`MAX_HEADERS`], which the longest of each layer are not.
+#[inline]
+pub(crate) fn append(headers: &mut Headers, bytes: &[u8]) {
+    headers.try_extend_from_slice(bytes).expect("the headers of all layers fit together");
 }
 
 /// Takes the first `len` bytes, or what there is of them.

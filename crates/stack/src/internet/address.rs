@@ -93,6 +93,7 @@ pub(crate) struct Addresses {
     interfaces: Vec<Vec<Key>>,
     /// Broadcast addresses and groups of an interface, with how many addresses they come from.
     shared: HashMap<(IpAddr, InterfaceId), usize, TableHasher>,
+    version: u64,
 }
 
 impl Addresses {
@@ -102,13 +103,20 @@ impl Addresses {
             index: HashMap::with_hasher(hasher),
             interfaces: Vec::new(),
             shared: HashMap::with_hasher(hasher),
+            version: 0,
         };
         addresses.add_interface(InterfaceId::LOOPBACK, forwarding);
         addresses
     }
 
+    /// Counts the changes, so that an answer can be kept while nothing changes.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
     /// Makes room for one more interface, which is in the groups that every node is in.
     pub(crate) fn add_interface(&mut self, id: InterfaceId, forwarding: bool) {
+        self.version += 1;
         self.interfaces.push(Vec::new());
         self.join(scope::ALL_SYSTEMS.into(), id);
         self.join(scope::ALL_NODES.into(), id);
@@ -138,6 +146,7 @@ impl Addresses {
         if of_interface.len() >= limit {
             return Err(AddressError::TooMany);
         }
+        self.version += 1;
         let key = self.slab.insert(Address { interface, cidr, state, timer: None, defended: None });
         of_interface.push(key);
         self.index.insert(name(address, interface), key);
@@ -153,6 +162,7 @@ impl Addresses {
         if self.slab.get(key)?.interface != interface {
             return None;
         }
+        self.version += 1;
         self.index.remove(&name(address, interface));
         self.interfaces[interface.slot()].retain(|other| *other != key);
         let removed = self.slab.remove(key)?;
@@ -162,7 +172,9 @@ impl Addresses {
         Some(removed)
     }
 
+    /// An address, to change its state.
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut Address> {
+        self.version += 1;
         self.slab.get_mut(key)
     }
 

@@ -12,7 +12,7 @@ use crate::internet::receive::Packet;
 use crate::internet::scope::{Scope, needs_interface};
 use crate::internet::transmit::{Hop, ether_type, route};
 use crate::link;
-use crate::outgoing::{Cut, Fragments, Outgoing, Segments, Slices};
+use crate::outgoing::{Cut, Fragments, Outgoing, Segments, Slices, append};
 use crate::transmit::TransmitChecksum;
 
 /// Offsets in the IPv4 header (RFC 791 3.1).
@@ -67,14 +67,15 @@ fn on_its_way(
     let interface = internet.interface(hop.interface);
     let header_len = header.header_len();
     let link_len = link::transmit::header_len(interface.medium);
-    let mut headers = link::transmit::begin(interface.medium, ether_type(header.source()));
-    let whole = Outgoing::whole(headers.clone(), link_len, Slices::new());
+    let begin = || link::transmit::begin(interface.medium, ether_type(header.source()));
+    let whole = Outgoing::whole(begin(), link_len, Slices::new());
+    let mut headers = begin();
 
     if let (Some(size), Some(tcp_len)) = (packet.segment_size, tcp_header_len(packet, &header)) {
         // A super-segment: each segment must fit, and is cut again on this side.
         let segment = header_len + tcp_len + usize::from(size.get());
         if segment <= interface.mtu {
-            headers.extend(packet.bytes[..header_len + tcp_len].iter().copied());
+            append(&mut headers, &packet.bytes[..header_len + tcp_len]);
             decrement_hop_limit(&mut headers[link_len..], &header);
             let cut = Cut::Segments(Segments {
                 source: header.source(),
@@ -96,7 +97,7 @@ fn on_its_way(
     }
     let payload = completed(packet, &header, header_len);
     if header_len + payload.len() <= interface.mtu {
-        headers.extend(packet.bytes[..header_len].iter().copied());
+        append(&mut headers, &packet.bytes[..header_len]);
         decrement_hop_limit(&mut headers[link_len..], &header);
         let cut = Cut::Whole { checksum: TransmitChecksum::Complete, segment_size: None };
         return Ok(Outgoing { headers, slices: one(payload), cut, ..whole });

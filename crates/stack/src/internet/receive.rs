@@ -94,10 +94,9 @@ pub(crate) fn receive(cx: &mut Context<'_>, internet: &mut Internet, mut packet:
     packet.bytes.truncate(header.header_len() + header.payload_len());
 
     let (source, destination) = (header.source(), header.destination());
-    if !is_acceptable_source(internet, packet.interface, source, destination) {
+    let Some(to) = internet.ends(packet.interface, source, destination) else {
         return refused(DropReason::IpBadSource, packet.bytes);
-    }
-    let to = internet.addresses.classify(packet.interface, destination);
+    };
     match to {
         Destination::Elsewhere if cx.config.forwarding && !packet.broadcast => {
             return Received::Forward(packet, header);
@@ -138,7 +137,12 @@ pub(crate) fn receive(cx: &mut Context<'_>, internet: &mut Internet, mut packet:
 }
 
 /// RFC 1122 3.2.1.3, RFC 1812 5.3.7: a source must be able to be a single host, and not be this one.
-fn is_acceptable_source(internet: &Internet, on: InterfaceId, source: IpAddr, destination: IpAddr) -> bool {
+pub(crate) fn is_acceptable_source(
+    internet: &Internet,
+    on: InterfaceId,
+    source: IpAddr,
+    destination: IpAddr,
+) -> bool {
     if on == InterfaceId::LOOPBACK {
         return internet.addresses.owner(source).is_some();
     }

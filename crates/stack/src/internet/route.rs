@@ -71,6 +71,7 @@ pub(crate) struct Routes {
     networks: HashMap<IpCidr, Vec<Route>, TableHasher>,
     lengths: [Lengths; 2],
     count: usize,
+    version: u64,
 }
 
 fn family(address: IpAddr) -> usize {
@@ -79,7 +80,12 @@ fn family(address: IpAddr) -> usize {
 
 impl Routes {
     pub(crate) fn new(hasher: TableHasher) -> Self {
-        Routes { networks: HashMap::with_hasher(hasher), lengths: [Lengths::default(); 2], count: 0 }
+        Routes {
+            networks: HashMap::with_hasher(hasher),
+            lengths: [Lengths::default(); 2],
+            count: 0,
+            version: 0,
+        }
     }
 
     /// How many routes there are.
@@ -87,10 +93,21 @@ impl Routes {
         self.count
     }
 
+    /// Counts the changes, so that an answer can be kept while nothing changes.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Something changed that routes depend on, such as a link.
+    pub(crate) fn touch(&mut self) {
+        self.version += 1;
+    }
+
     /// Adds `route`, in place of one with the same destination, gateway and interface.
     pub(crate) fn add(&mut self, mut route: Route) {
         route.destination = route.destination.network();
         self.remove(&route);
+        self.touch();
         let routes = self.networks.entry(route.destination).or_default();
         let place = routes.partition_point(|other| other.metric <= route.metric);
         routes.insert(place, route);
@@ -106,6 +123,7 @@ impl Routes {
         let Some(routes) = self.networks.get_mut(&network) else { return false };
         let Some(place) = routes.iter().position(same) else { return false };
         routes.remove(place);
+        self.version += 1;
         self.count -= 1;
         if routes.is_empty() {
             self.networks.remove(&network);

@@ -12,10 +12,10 @@ use crate::interface::{InterfaceId, Medium};
 use crate::internet::scope::needs_interface;
 use crate::internet::{Internet, path_mtu};
 use crate::link;
-use crate::outgoing::{Cut, Fragments, Outgoing, Segments, Slices, emit, slices_len};
+use crate::outgoing::{Cut, Fragments, Headers, Outgoing, Segments, Slices, append, emit, slices_len};
 use crate::packet::{Departing, MAX_TRANSPORT_HEADER, Path};
 use crate::random::{Random, write_address};
-use crate::transmit::{MAX_HEADERS, TransmitChecksum};
+use crate::transmit::TransmitChecksum;
 
 /// The largest IP packet: its length field has 16 bits (RFC 791 3.1; in IPv6 it does not count the header,
 /// but a checksum's pseudo-header and devices are happier with the same limit).
@@ -135,7 +135,7 @@ pub(crate) fn transmit(
         }
     };
     let mut headers = link_and_ip(medium, &header);
-    headers.extend(transport);
+    append(&mut headers, &transport);
     Ok(Outgoing { headers, link_len: link_len as u8, slices, cut, cause })
 }
 
@@ -201,7 +201,7 @@ pub(crate) fn ether_type(source: IpAddr) -> EtherType {
     if source.is_ipv4() { EtherType::Ipv4 } else { EtherType::Ipv6 }
 }
 
-fn link_and_ip(medium: Medium, header: &IpHeader) -> ArrayVec<u8, MAX_HEADERS> {
+fn link_and_ip(medium: Medium, header: &IpHeader) -> Headers {
     let mut headers = link::transmit::begin(medium, ether_type(header.source()));
     emit(&mut headers, header.header_len(), |out| header.emit(out));
     headers

@@ -2,16 +2,14 @@
 
 use core::net::IpAddr;
 
-use arrayvec::ArrayVec;
 use fathom_wire::{EtherType, EthernetAddress, EthernetHeader};
 
 use crate::interface::Medium;
-use crate::outgoing::emit;
-use crate::transmit::MAX_HEADERS;
+use crate::outgoing::{Headers, emit};
 
 /// Begins the headers of a frame with the link header. The destination is filled in when it is known.
-pub(crate) fn begin(medium: Medium, ether_type: EtherType) -> ArrayVec<u8, MAX_HEADERS> {
-    let mut headers = ArrayVec::new();
+pub(crate) fn begin(medium: Medium, ether_type: EtherType) -> Headers {
+    let mut headers = Headers::new();
     if let Medium::Ethernet { address } = medium {
         let header = EthernetHeader {
             destination: EthernetAddress::UNSPECIFIED,

@@ -3,8 +3,7 @@
 use arrayvec::ArrayVec;
 use fathom_wire::{IpHeader, IpProtocol, Ipv4Header, Ipv4Options, Ipv6FragmentHeader, Ipv6Header};
 
-use super::{Slices, slices_len, take_front};
-use crate::transmit::MAX_HEADERS;
+use super::{Headers, Slices, append, emit, slices_len, take_front};
 
 /// The copied flag of an IPv4 option's kind: the option goes into every fragment (RFC 791 3.1).
 const COPIED: u8 = 0x80;
@@ -26,8 +25,9 @@ pub(crate) struct Fragments {
 
 impl Fragments {
     /// The next fragment: its headers behind `link`, and its part of `rest`.
-    pub(super) fn next(&mut self, link: &[u8], rest: &mut Slices) -> (ArrayVec<u8, MAX_HEADERS>, Slices) {
-        let mut headers: ArrayVec<u8, MAX_HEADERS> = link.iter().copied().collect();
+    pub(super) fn next(&mut self, link: &[u8], rest: &mut Slices) -> (Headers, Slices) {
+        let mut headers = Headers::new();
+        append(&mut headers, link);
         let slices = match self.header.clone() {
             IpHeader::V4(header) => self.next_v4(header, &mut headers, rest),
             IpHeader::V6(header) => self.next_v6(header, &mut headers, rest),
@@ -36,12 +36,7 @@ impl Fragments {
         (headers, slices)
     }
 
-    fn next_v4(
-        &self,
-        mut header: Ipv4Header,
-        headers: &mut ArrayVec<u8, MAX_HEADERS>,
-        rest: &mut Slices,
-    ) -> Slices {
+    fn next_v4(&self, mut header: Ipv4Header, headers: &mut Headers, rest: &mut Slices) -> Slices {
         if self.offset > 0 {
             header.options = copied_options(&header.options);
         }
@@ -54,12 +49,7 @@ impl Fragments {
         slices
     }
 
-    fn next_v6(
-        &self,
-        mut header: Ipv6Header,
-        headers: &mut ArrayVec<u8, MAX_HEADERS>,
-        rest: &mut Slices,
-    ) -> Slices {
+    fn next_v6(&self, mut header: Ipv6Header, headers: &mut Headers, rest: &mut Slices) -> Slices {
         let slices = take_front(rest, whole_units(self.mtu - Ipv6Header::LEN - Ipv6FragmentHeader::LEN));
         let fragment = Ipv6FragmentHeader {
             next_header: header.next_header,
@@ -90,13 +80,6 @@ fn copied_options(options: &Ipv4Options) -> Ipv4Options {
     }
     // A part of well-formed options is well-formed.
     Ipv4Options::parse(&bytes).unwrap_or_default()
-}
-
-/// Appends `len` bytes to `headers` and lets `write` fill them.
-pub(crate) fn emit(headers: &mut ArrayVec<u8, MAX_HEADERS>, len: usize, write: impl FnOnce(&mut [u8])) {
-    let start = headers.len();
-    headers.extend(core::iter::repeat_n(0, len));
-    write(&mut headers[start..]);
 }
 
 #[cfg(test)]

@@ -3,12 +3,11 @@
 use core::net::IpAddr;
 use core::num::NonZeroU16;
 
-use arrayvec::ArrayVec;
 use bytes::Bytes;
 use fathom_wire::{Checksum, IpHeader, IpProtocol, Ipv4Header, TcpFlags, UdpHeader, checksum};
 
-use super::{Cut, Outgoing, Slices, slices_len, take_front};
-use crate::transmit::{MAX_HEADERS, Transmit};
+use super::{Cut, Headers, Outgoing, Slices, append, slices_len, take_front};
+use crate::transmit::Transmit;
 
 /// Offsets in the TCP header (RFC 9293 3.1).
 const SEQ: usize = 4;
@@ -32,15 +31,11 @@ pub(crate) struct Segments {
 
 impl Segments {
     /// The next segment: the headers of the super-segment, changed as it takes.
-    pub(super) fn next(
-        &mut self,
-        headers: &ArrayVec<u8, MAX_HEADERS>,
-        rest: &mut Slices,
-    ) -> (ArrayVec<u8, MAX_HEADERS>, Slices) {
+    pub(super) fn next(&mut self, headers: &Headers, rest: &mut Slices) -> (Headers, Slices) {
         let slices = take_front(rest, usize::from(self.size.get()));
         let (first, last) = (self.offset == 0, rest.is_empty());
         let data_len = slices_len(&slices);
-        let mut headers = headers.clone();
+        let mut headers = copy(headers);
         self.write_ip(&mut headers, data_len);
         let tcp = &mut headers[self.tcp_start..];
 
@@ -93,10 +88,17 @@ impl Segments {
     }
 }
 
+/// The headers once more.
+fn copy(headers: &Headers) -> Headers {
+    let mut copy = Headers::new();
+    append(&mut copy, headers);
+    copy
+}
+
 /// A frame that the device is to complete (and, with a segment size, to cut), as the packet that we would
 /// complete and cut ourselves with the same result.
 pub(super) fn by_device(frame: &Transmit, ip_start: usize, start: usize, offset: usize) -> Outgoing {
-    let mut packet = Outgoing::whole(frame.headers.clone(), ip_start, frame.slices.clone());
+    let mut packet = Outgoing::whole(copy(&frame.headers), ip_start, frame.slices.clone());
     packet.cause = frame.cause;
     let header = IpHeader::parse_quoted(&frame.headers[ip_start..]);
     match (frame.segment_size, header) {

@@ -54,6 +54,7 @@ impl Stack {
             return;
         }
         let Parts { mut cx, internet, .. } = self.parts(now);
+        internet.routes.touch();
         if up {
             return;
         }

@@ -7,7 +7,7 @@ use fathom_wire::Instant;
 
 use super::{Parts, Stack};
 use crate::interface::InterfaceId;
-use crate::internet::transmit::{Hop, path, route, transmit};
+use crate::internet::transmit::{Hop, path, transmit};
 use crate::link::neighbour::Resolution;
 use crate::link::resolution;
 use crate::link::transmit::header_len;
@@ -90,12 +90,9 @@ impl Parts<'_> {
     fn next_hop(&mut self, socket: SocketId) -> Option<Hop> {
         loop {
             let flow = self.flow(socket)?;
-            let hop = route(self.internet, Some(flow.source), flow.destination, flow.via);
-            // RFC 1122 3.2.1.3: a datagram carries an address of ours, which may be gone by now.
-            let reason = match hop {
-                Some(hop) if self.internet.addresses.owner(flow.source).is_some() => return Some(hop),
-                Some(_) => DropReason::NoSourceAddress,
-                None => DropReason::NoRoute,
+            let reason = match self.internet.first_hop(flow.source, flow.destination, flow.via) {
+                Ok(hop) => return Some(hop),
+                Err(reason) => reason,
             };
             if !self.fail(socket, None, reason) {
                 return None;
