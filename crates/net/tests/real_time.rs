@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::time::{Duration, Instant};
 
-use fathom_device::MemoryDevice;
+use fathom_device::{Device, MemoryDevice};
 use fathom_impair::Conditions;
 use fathom_net::driver::{Attachment, RealTime};
 use fathom_net::{Host, blocking};
@@ -130,6 +130,34 @@ fn no_exchange_among_thousands_gets_stuck() {
             });
         }
     });
+}
+
+#[test]
+fn frames_that_the_device_has_no_room_for_wait_for_it() {
+    let (a, raw) = MemoryDevice::pair(1500).unwrap();
+    let a = host("a", Attachment::new(a), "192.0.2.1/24");
+    let (mut receive, _transmit) = Box::new(raw).split();
+    // To a group, so that no neighbour has to be found. Nobody reads: first the device fills up, then the
+    // socket.
+    let socket = a.host().udp_bind(at("192.0.2.1:0")).unwrap();
+    let mut sent = 0u32;
+    while socket.try_send_to(&[&sent.to_be_bytes()[..], &[0; 1000]].concat(), at("224.0.0.251:7")).is_ok() {
+        sent += 1;
+    }
+    let mut frame = bytes::BytesMut::new();
+    let mut received = 0u32;
+    while received < sent {
+        let ready = fathom_device::wait(&[(receive.fd(), fathom_device::Interest::Readable)], Some(LIMIT));
+        assert_eq!(ready.unwrap(), fathom_device::Waited::Ready, "{received} of {sent}");
+        frame.clear();
+        receive.receive(&mut frame).unwrap();
+        let is_ours = frame[12..14] == [8, 0] && frame[23] == 17;
+        if is_ours {
+            assert_eq!(frame[42..46], received.to_be_bytes(), "in their order");
+            received += 1;
+        }
+    }
+    assert!(within_limit(a.host(), socket.writable()).is_ok());
 }
 
 #[test]

@@ -65,6 +65,20 @@ fn a_port_has_one_socket_and_is_free_again_when_that_is_dropped() {
 }
 
 #[test]
+fn what_was_sent_before_the_socket_was_dropped_arrives() {
+    let mut net = pair(8, Conditions::default().delay(ms(1)));
+    let server = net.b.udp_bind(at(B4, 7)).unwrap();
+    let client = net.a.udp_bind(at(A4, 0)).unwrap();
+    client.try_send_to(b"last words", at(B4, 7)).unwrap();
+    drop(client);
+    let mut buffer = [0; 16];
+    let received = net.b.timeout(ms(100), server.recv_from(&mut buffer));
+    let (len, _) = net.world.block_on(received).unwrap().expect("it arrives").unwrap();
+    assert_eq!(&buffer[..len], b"last words");
+    net.a.udp_bind(at(A4, 7)).unwrap();
+}
+
+#[test]
 fn every_task_that_waits_for_a_datagram_is_woken() {
     let mut net = pair(4, Conditions::default());
     let socket = net.b.udp_bind(at(B4, 7)).unwrap();
