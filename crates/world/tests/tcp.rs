@@ -180,6 +180,19 @@ fn an_attempt_that_is_dropped_is_given_up() {
 }
 
 #[test]
+fn an_attempt_that_is_dropped_after_it_succeeded_is_aborted() {
+    let mut net = pair(15, Conditions::default().delay(ms(1)));
+    let listener = net.b.tcp_listen(at(B4, 80)).unwrap();
+    let mut attempt = Box::pin(net.a.tcp_connect(at(B4, 80)));
+    let mut idle = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(attempt.as_mut().poll(&mut idle).is_pending());
+    let (mut accepted, _) = net.world.block_on(listener.accept()).unwrap().unwrap();
+    drop(attempt);
+    let error = net.world.block_on(accepted.read(&mut [0; 8])).unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+}
+
+#[test]
 fn a_listener_that_is_dropped_refuses() {
     let mut net = pair(10, Conditions::default().delay(ms(1)));
     let listener = net.b.tcp_listen(at(B4, 80)).unwrap();

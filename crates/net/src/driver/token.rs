@@ -80,20 +80,29 @@ mod tests {
     }
 
     #[test]
-    fn no_work_is_forgotten_between_threads() {
-        // Each thread puts down work and asks for it to be done; in the end none may be left.
-        let token = Token::new(0);
-        let waiting = AtomicUsize::new(0);
-        std::thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(|| {
-                    for _ in 0..20_000 {
-                        waiting.fetch_add(1, Ordering::Relaxed);
-                        token.run(|done| *done += waiting.swap(0, Ordering::Relaxed));
-                    }
-                });
+    fn no_work_is_forgotten_when_two_threads_meet() {
+        // In each round both threads put down work at the same time; after it none may be left.
+        const ROUNDS: usize = 20_000;
+        let token = Token::new(());
+        let (waiting, arrived) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let meet = |count| {
+            arrived.fetch_add(1, Ordering::SeqCst);
+            while arrived.load(Ordering::SeqCst) < count {
+                std::thread::yield_now();
             }
+        };
+        let work = || {
+            for round in 0..ROUNDS {
+                meet(4 * round + 2);
+                waiting.fetch_add(1, Ordering::SeqCst);
+                token.run(|()| waiting.store(0, Ordering::SeqCst));
+                meet(4 * round + 4);
+                assert_eq!(waiting.load(Ordering::SeqCst), 0, "round {round}");
+            }
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(work);
+            scope.spawn(work);
         });
-        assert_eq!((*token.take(), waiting.into_inner()), (80_000, 0));
     }
 }
