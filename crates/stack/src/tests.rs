@@ -6,6 +6,7 @@ pub(crate) mod host;
 mod hostile;
 mod interfaces;
 mod loopback;
+mod lossy;
 mod neighbours;
 pub(crate) mod packets;
 mod pair;

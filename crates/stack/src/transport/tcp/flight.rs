@@ -20,6 +20,16 @@ struct Record {
     sent_at: Instant,
 }
 
+/// The oldest transmission that an acknowledgement covers: the one that it answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Answered {
+    /// When it was last sent.
+    pub(crate) sent_at: Instant,
+    /// Nothing that is acknowledged was sent more than once. Otherwise it is not known which transmission
+    /// is answered (Karn), nor how long what lies behind it has waited at the receiver.
+    pub(crate) once: bool,
+}
+
 /// The transmissions between SND.UNA and SND.NXT, in order.
 #[derive(Debug)]
 pub(crate) struct Flight {
@@ -48,15 +58,13 @@ impl Flight {
         }
     }
 
-    /// Removes what lies before `una`, which advances, and tells when the oldest transmission that it
-    /// acknowledges was sent, if there is one that was sent but once: the start of a sample of the
-    /// round-trip time.
-    pub(crate) fn acknowledged(&mut self, una: SeqNumber) -> Option<Instant> {
-        let mut sample = None;
+    /// Removes what lies before `una`, which advances, and tells of the oldest transmission that it
+    /// acknowledges.
+    pub(crate) fn acknowledged(&mut self, una: SeqNumber) -> Option<Answered> {
+        let sent_at = self.records.front().map(|record| record.sent_at);
+        let mut once = true;
         while let Some(record) = self.records.front().filter(|_| self.start.lt(una)) {
-            if !record.retransmitted && sample.is_none() {
-                sample = Some(record.sent_at);
-            }
+            once &= !record.retransmitted;
             self.start = record.end.min(una);
             if record.end.le(una) {
                 self.records.pop_front();
@@ -66,7 +74,7 @@ impl Flight {
         if self.records.is_empty() && self.records.capacity() > KEEP {
             self.records = VecDeque::new();
         }
-        sample
+        sent_at.map(|sent_at| Answered { sent_at, once })
     }
 
     /// Forgets everything; nothing more will be sent.
@@ -100,18 +108,19 @@ mod tests {
     const AT: fn(u64) -> Instant = Instant::from_millis;
 
     #[test]
-    fn samples_the_oldest_transmission_that_was_sent_once() {
+    fn tells_when_the_oldest_was_sent_and_whether_all_were_sent_once() {
         let base = SeqNumber(u32::MAX - 150);
         let mut flight = Flight::new(base);
-        for i in 1..=5 {
+        for i in 1..=6 {
             flight.sent(base + i * 100, AT(u64::from(i)));
         }
-        flight.retransmitted(base, base + 100, AT(50));
-        assert_eq!(flight.acknowledged(base + 100), None, "Karn: it may be the answer to either");
-        assert_eq!(flight.acknowledged(base + 300), Some(AT(2)));
-        assert_eq!(flight.acknowledged(base + 350), Some(AT(4)), "a part of a super-segment");
-        assert_eq!(flight.acknowledged(base + 500), Some(AT(4)));
-        assert_eq!(flight.end(), base + 500);
+        flight.retransmitted(base + 100, base + 200, AT(50));
+        let answered = |ms, once| Some(Answered { sent_at: AT(ms), once });
+        assert_eq!(flight.acknowledged(base + 100), answered(1, true));
+        assert_eq!(flight.acknowledged(base + 300), answered(50, false), "the third waited for the second");
+        assert_eq!(flight.acknowledged(base + 350), answered(4, true), "a part of a super-segment");
+        assert_eq!(flight.acknowledged(base + 600), answered(4, true));
+        assert_eq!(flight.end(), base + 600);
     }
 
     #[test]
@@ -128,6 +137,7 @@ mod tests {
             records,
             [(100, true), (900, false), (1000, true), (1100, true), (1900, false), (2000, true)]
         );
-        assert_eq!(flight.acknowledged(base + 1000), Some(AT(1)));
+        assert!(!flight.acknowledged(base + 100).unwrap().once);
+        assert_eq!(flight.acknowledged(base + 500), Some(Answered { sent_at: AT(1), once: true }));
     }
 }

@@ -9,6 +9,7 @@ use crate::context::Context;
 use crate::event::Readiness;
 use crate::transport::tcp::congestion::Acknowledged;
 use crate::transport::tcp::connection::{Connection, Flags, Segment};
+use crate::transport::tcp::flight::Answered;
 use crate::transport::tcp::recovery::{AckSeen, Finding, LossRecovery as _, Phase};
 use crate::transport::tcp::state::State;
 
@@ -55,7 +56,7 @@ impl Connection {
 
     /// Our SYN is acknowledged (RFC 9293 3.10.7.3, fourth; 3.10.7.4, fifth, SYN-RECEIVED).
     pub(super) fn acknowledge_syn(&mut self, cx: &mut Context<'_>, header: &TcpHeader) {
-        let sent_at = self.flight.acknowledged(self.cold.iss + 1);
+        let answered = self.flight.acknowledged(self.cold.iss + 1);
         self.snd.una = self.cold.iss + 1;
         self.snd.nxt = self.snd.una;
         self.flags.remove(Flags::SYN_DUE);
@@ -63,7 +64,7 @@ impl Connection {
         if expiries > 0 {
             self.rtt.handshake_repeated();
         }
-        self.sample_rtt(cx, sent_at, header, 1);
+        self.sample_rtt(cx, answered, header, 1);
         self.cold.progress_at = cx.now;
         self.timers.retransmit = Instant::MAX;
         // RFC 5681 3.1 wants one segment when a SYN was lost; RFC 6928 2 only when more than one was.
@@ -96,7 +97,7 @@ impl Connection {
         let advanced = ack.distance_from(self.snd.una);
         // Our FIN takes a sequence number and no place in the buffer.
         let data = (advanced as usize).min(self.send_buffer.len());
-        let sent_at = self.flight.acknowledged(ack);
+        let answered = self.flight.acknowledged(ack);
         // It may have gone as a window probe, which is not counted as sent.
         self.snd.fin_sent |= advanced as usize > data;
         self.snd.una = ack;
@@ -107,27 +108,28 @@ impl Connection {
         self.cold.expiries = 0;
         self.cold.soft_error = None;
         let samples_per_round = u64::from(in_flight).div_ceil(2 * u64::from(self.snd.mss));
-        self.sample_rtt(cx, sent_at, header, samples_per_round);
+        self.sample_rtt(cx, answered, header, samples_per_round);
         self.wake_writer(cx);
     }
 
-    /// A sample of the round-trip time: from the oldest transmission that was acknowledged and sent but
-    /// once (Karn), or else from the echo of our timestamp, which tells transmissions apart.
+    /// A sample of the round-trip time: from a transmission that was the only one (Karn, RFC 6298 3), or
+    /// that the echo of our timestamp shows to be the one that is answered (RFC 7323 4.1).
+    ///
+    /// An echo that is older than the last transmission makes no sample. It may tell a long round trip; but
+    /// it comes as well when the answer to the first transmission was lost, and then it tells how long we
+    /// waited before we sent again. Samples of that would make us wait longer and longer.
     fn sample_rtt(
         &mut self,
         cx: &mut Context<'_>,
-        sent_at: Option<Instant>,
+        answered: Option<Answered>,
         header: &TcpHeader,
         samples_per_round: u64,
     ) {
-        let echo = header.options.timestamps.map(|stamp| stamp.echo).filter(|echo| *echo != 0);
-        let echoed = || {
-            let echo = echo.filter(|_| self.flags.contains(Flags::TIMESTAMPS))?;
-            let age = self.timestamp(cx.now).wrapping_sub(echo);
-            // An echo from the future, or from before the last wrap, is none of ours.
-            (age < 1 << 30).then(|| Duration::from_millis(u64::from(age)))
-        };
-        let Some(sample) = sent_at.map(|sent_at| cx.now - sent_at).or_else(echoed) else { return };
+        let Some(Answered { sent_at, once }) = answered else { return };
+        let sample = cx.now - sent_at;
+        if !once && !self.echoes_since(cx, header, sample) {
+            return;
+        }
         self.rtt.sample(sample, samples_per_round);
         let (flow, rtt, trigger) = (self.cold.flow, self.rtt, self.trigger());
         let config = cx.config;
@@ -138,6 +140,14 @@ impl Connection {
             rttvar: rtt.rttvar(),
             rto: rtt.rto(&config.tcp),
         });
+    }
+
+    /// Whether the peer echoes a timestamp that we sent not longer than `elapsed` ago.
+    fn echoes_since(&self, cx: &Context<'_>, header: &TcpHeader, elapsed: Duration) -> bool {
+        let Some(stamp) = header.options.timestamps else { return false };
+        let age = self.timestamp(cx.now).wrapping_sub(stamp.echo);
+        // Timestamps tick once a millisecond, so an age may be one too many.
+        self.flags.contains(Flags::TIMESTAMPS) && u128::from(age) <= elapsed.as_millis() + 1
     }
 
     /// Losses, and what they do to the congestion window.

@@ -1,0 +1,136 @@
+//! TCP over a bad cable: what is written on one side comes out on the other, whatever the cable does.
+
+use core::time::Duration;
+use std::boxed::Box;
+use std::vec;
+use std::vec::Vec;
+
+use super::Pair;
+use super::connections::{established, state};
+use super::pair::{DecideFate, End, Fate};
+use crate::{TcpError, TcpId};
+
+/// The byte at a position of a stream.
+fn byte(position: usize) -> u8 {
+    (position * 7 + position / 251 + position / 65_536) as u8
+}
+
+fn stream(from: usize, len: usize) -> Vec<u8> {
+    (from..from + len).map(byte).collect()
+}
+
+/// One direction of a transfer.
+#[derive(Default)]
+struct Flow {
+    written: usize,
+    read: usize,
+    ended: bool,
+}
+
+/// Writes what there is room for and shuts down in the end.
+fn write(end: &mut End, now: fathom_wire::Instant, id: TcpId, flow: &mut Flow, len: usize) {
+    let Some(mut tcp) = end.stack.tcp(now, id) else { return };
+    while flow.written < len {
+        match tcp.send(&stream(flow.written, (len - flow.written).min(10_000))) {
+            Ok(n) => flow.written += n,
+            Err(TcpError::WouldBlock) => return,
+            Err(error) => panic!("{error} after {} bytes", flow.written),
+        }
+    }
+    tcp.shutdown().unwrap();
+}
+
+fn read(end: &mut End, now: fathom_wire::Instant, id: TcpId, flow: &mut Flow) {
+    let Some(mut tcp) = end.stack.tcp(now, id) else { return };
+    let mut buffer = vec![0; 4096];
+    while !flow.ended {
+        match tcp.recv(&mut buffer) {
+            Ok(0) => flow.ended = true,
+            Ok(n) => {
+                assert!(buffer[..n] == stream(flow.read, n), "wrong bytes at {}", flow.read);
+                flow.read += n;
+            }
+            Err(TcpError::WouldBlock) => return,
+            Err(error) => panic!("{error} after {} bytes", flow.read),
+        }
+    }
+}
+
+/// Sends `len` bytes each way, and closes. Gives the time it took.
+fn transfer(pair: &mut Pair, lens: (usize, usize)) -> Duration {
+    let (a, b) = established(pair);
+    let begin = pair.now;
+    let (mut up, mut down) = (Flow::default(), Flow::default());
+    loop {
+        let now = pair.now;
+        write(&mut pair.a, now, a, &mut up, lens.0);
+        write(&mut pair.b, now, b, &mut down, lens.1);
+        read(&mut pair.b, now, b, &mut up);
+        read(&mut pair.a, now, a, &mut down);
+        if up.ended && down.ended {
+            break;
+        }
+        assert!(pair.step(), "nothing happens any more at {now}, {} and {} bytes", up.read, down.read);
+    }
+    assert_eq!((up.read, down.read), lens);
+    let time = pair.now - begin;
+    let now = pair.now;
+    pair.a.stack.tcp(now, a).unwrap().close();
+    pair.b.stack.tcp(now, b).unwrap().close();
+    pair.drive();
+    assert_eq!((state(pair, true, a), state(pair, false, b)), (None, None));
+    assert_eq!((pair.a.stack.memory_in_use(), pair.b.stack.memory_in_use()), (0, 0));
+    time
+}
+
+/// Loss, reordering and duplication in per mille, by a seed.
+fn bad(seed: u64, loss: u64, reorder: u64, duplicate: u64) -> DecideFate {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let mut draw = move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state >> 20
+    };
+    Box::new(move |_, _, _| match draw() % 1000 {
+        x if x < loss => Fate::Lose,
+        x if x < loss + reorder => Fate::Delay(Duration::from_micros(draw() % 30_000)),
+        x if x < loss + reorder + duplicate => Fate::Duplicate,
+        _ => Fate::Deliver,
+    })
+}
+
+#[test]
+fn a_clean_cable_carries_a_mebibyte_each_way() {
+    let mut pair = Pair::ip();
+    let time = transfer(&mut pair, (1 << 20, 1 << 20));
+    // Ten segments in the first round trip of 20 ms, twice as many in each that follows.
+    assert!(time < Duration::from_millis(200), "{time:?}");
+    let sent = pair.a.sent.len() + pair.b.sent.len();
+    assert!(sent < 2 * 730 * 3, "{sent} segments");
+}
+
+#[test]
+fn every_byte_arrives_whatever_the_cable_does() {
+    for seed in 0..24 {
+        let (loss, reorder, duplicate) =
+            [(10, 0, 0), (0, 50, 0), (0, 0, 50), (10, 20, 10), (50, 50, 50), (150, 100, 0)]
+                [seed as usize % 6];
+        let mut pair = Pair::ip();
+        let mut bad = bad(seed + 1, loss, reorder, duplicate);
+        // The handshake is another test's matter.
+        pair.fate =
+            Box::new(move |a, number, bytes| if number < 2 { Fate::Deliver } else { bad(a, number, bytes) });
+        let time = transfer(&mut pair, (200_000, 60_000));
+        assert!(time < Duration::from_secs(60), "seed {seed}: {time:?}");
+    }
+}
+
+#[test]
+fn the_handshake_survives_losses() {
+    for seed in 0..40 {
+        let mut pair = Pair::ip();
+        pair.fate = bad(seed + 100, 150, 50, 50);
+        transfer(&mut pair, (3_000, 3_000));
+    }
+}
