@@ -9,7 +9,6 @@
 //! `internet::transmit` and `link::transmit`. Each layer returns what it decided; none calls upward.
 #![no_std]
 #![forbid(unsafe_code)]
-#![allow(dead_code, reason = "tests that use the rest come next")]
 
 extern crate alloc;
 #[cfg(test)]

@@ -138,6 +138,29 @@ impl TcpLayer {
         Some(result)
     }
 
+    /// All connections.
+    #[cfg(test)]
+    fn connection_ids(&self) -> alloc::vec::Vec<TcpId> {
+        self.connections.iter().map(|(key, _)| TcpId(key)).collect()
+    }
+
+    /// Half-open connections.
+    #[cfg(test)]
+    fn half_open_count(&self) -> usize {
+        self.half_open.len()
+    }
+
+    /// Puts a name into the accept queue of a listener until it is full; gives the name.
+    #[cfg(test)]
+    fn fill_accept_queue(&mut self, id: crate::socket::ListenerId) -> TcpId {
+        let name = TcpId(Key { index: u32::MAX, generation: 0 });
+        let listener = self.listeners.get_mut(id.0).expect("the listener is there");
+        while !listener.is_full() {
+            listener.accept.push_back(name);
+        }
+        name
+    }
+
     fn next_flow(&mut self) -> FlowId {
         self.last_flow += 1;
         FlowId(self.last_flow)

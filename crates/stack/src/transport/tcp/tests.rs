@@ -1,1 +1,8 @@
-//! Tests of single connections, segment by segment.
+//! Connections segment by segment: what goes in, what comes out.
+
+mod close;
+mod handshake;
+mod harness;
+mod memory;
+mod receive;
+mod send;

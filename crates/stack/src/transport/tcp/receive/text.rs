@@ -173,11 +173,11 @@ impl Connection {
 
     fn acknowledge_text(&mut self, cx: &mut Context<'_>, len: usize, segment_size: usize, filled_hole: bool) {
         let due = self.ack.on_data(len, segment_size, self.rcv.rmss, &self.rtt, &cx.config.tcp);
-        // RFC 5681 4.2: at once when a segment fills a hole, or a part of one. A buffer of few segments
-        // cannot wait for a second one.
-        let small_buffer = self.rcv.capacity <= 2 * self.rcv.rmss;
+        // RFC 5681 4.2: at once when a segment fills a hole, or a part of one. There is no second segment to
+        // wait for where the window, or the whole buffer, has no room for it.
+        let no_second = self.rcv.window() < self.rcv.rmss || self.rcv.capacity <= 2 * self.rcv.rmss;
         match due {
-            AckDue::Within(delay) if !filled_hole && !small_buffer => {
+            AckDue::Within(delay) if !filled_hole && !no_second => {
                 self.timers.ack = self.timers.ack.min(cx.now + delay);
             }
             _ => {
