@@ -137,7 +137,7 @@ impl Builder {
         // Made before its threads, so that a failure to start the second ends the first.
         let mut driver = RealTime { host: host.clone(), pump: Arc::clone(&pump), threads: Vec::new() };
         driver.threads.push(thread::start_driver(host.clone(), Arc::clone(&pump))?);
-        driver.threads.push(thread::start_executor(&host, pump)?);
+        driver.threads.push(thread::start_executor(host, pump)?);
         Ok(driver)
     }
 }

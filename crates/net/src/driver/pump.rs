@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use fathom_stack::InterfaceId;
 use fathom_wire::Instant;
@@ -16,6 +17,10 @@ use super::wakeup::Wakeup;
 use crate::Host;
 use crate::runtime::{Signal, Tasks, Timers};
 use crate::sync::lock;
+
+/// How long a waiting thread looks at the devices itself before it sleeps: about as long as falling
+/// asleep and being woken would take.
+const SPIN: Duration = Duration::from_micros(20);
 
 /// What the threads of a host in real time share.
 #[derive(Debug)]
@@ -95,6 +100,7 @@ impl Pump {
             for (interface, error) in receiver.receive(host, self.clock.now()) {
                 self.failed(host, interface, error);
             }
+            self.wakeup.not_later_than(receiver.next());
         });
     }
 
@@ -110,6 +116,28 @@ impl Pump {
             }
             self.wakeup.not_later_than(transmitter.next());
         });
+    }
+
+    /// Waits for `signal` and takes it. The calling thread looks at the devices itself for a while.
+    pub(super) fn wait(&self, host: &Host, signal: &Signal) {
+        let given = self.spin(host, signal);
+        // What was received here may have brought a deadline that the driver's thread does not know.
+        self.wakeup.not_later_than(host.poll_timeout());
+        if !given {
+            signal.wait();
+        }
+    }
+
+    fn spin(&self, host: &Host, signal: &Signal) -> bool {
+        let until = self.clock.now() + SPIN;
+        while self.clock.now() < until {
+            if signal.take() {
+                return true;
+            }
+            self.receive(host);
+            self.transmit(host);
+        }
+        false
     }
 
     /// The next time at which there is something to do for this host.

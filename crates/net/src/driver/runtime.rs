@@ -12,10 +12,6 @@ use super::pump::Pump;
 use crate::Host;
 use crate::runtime::{BoxTask, Runtime, Signal, TimerId};
 
-/// How long a waiting thread looks at the devices itself before it sleeps: about as long as falling
-/// asleep and being woken would take.
-const SPIN: Duration = Duration::from_micros(20);
-
 pub(super) struct RealTimeRuntime {
     pump: Arc<Pump>,
 }
@@ -62,17 +58,8 @@ impl Runtime for RealTimeRuntime {
         self.pump.wakeup.not_later_than(host.poll_timeout());
     }
 
-    /// The calling thread looks at the devices itself for a while.
     fn wait(&self, host: &Host, signal: &Signal) {
-        let until = self.now() + SPIN;
-        while self.now() < until {
-            if signal.take() {
-                return;
-            }
-            self.pump.receive(host);
-            self.pump.transmit(host);
-        }
-        signal.wait();
+        self.pump.wait(host, signal);
     }
 }
 

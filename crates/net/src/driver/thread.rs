@@ -24,12 +24,12 @@ pub(super) fn start_driver(host: Host, pump: Arc<Pump>) -> io::Result<JoinHandle
 }
 
 /// Starts the thread that runs the host's tasks.
-pub(super) fn start_executor(host: &Host, pump: Arc<Pump>) -> io::Result<JoinHandle<()>> {
-    named("tasks", host).spawn(move || {
+pub(super) fn start_executor(host: Host, pump: Arc<Pump>) -> io::Result<JoinHandle<()>> {
+    named("tasks", &host).spawn(move || {
         while !pump.is_stopped() {
             // A task that panics has said so, and ends; the others go on.
             if !catch_unwind(AssertUnwindSafe(|| pump.tasks.run_one())).unwrap_or(true) {
-                pump.executor.wait();
+                pump.wait(&host, &pump.executor);
             }
         }
     })
@@ -51,9 +51,11 @@ fn work(host: &Host, pump: &Pump) {
 }
 
 fn sleep(host: &Host, pump: &Pump) {
-    pump.wakeup.fall_asleep(pump.next(host));
-    // Whoever brought the next time forward before this thread was known to sleep has woken nobody.
-    let until = pump.next(host);
+    let known = pump.next(host);
+    pump.wakeup.fall_asleep(known);
+    // Whoever brought the next time forward before this thread was known to sleep has woken nobody. And
+    // whoever relies on what is known must not be woken later.
+    let until = [known, pump.next(host)].into_iter().flatten().min();
     let timeout = until.map(|until| until - pump.clock.now());
     if timeout != Some(Duration::ZERO) && !pump.is_stopped() {
         let ports = pump.ports();
