@@ -2,14 +2,14 @@
 
 use core::time::Duration;
 
-use fathom_wire::{IpProtocol, NdpMessage};
+use fathom_wire::{Checksum, IpHeader, IpProtocol, NdpMessage, SeqNumber, TcpFlags, TcpHeader, TcpOptions};
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use std::vec::Vec;
 
 use super::host::{Host, arp, arp_frame};
-use super::packets::{OURS, advertisement, frame, packet, plain, udp, udp_packet, v4_header};
-use crate::{Config, Family};
+use super::packets::{OURS, advertisement, frame, packet, plain, tcp_packet, udp, udp_packet, v4_header};
+use crate::{Config, Family, TcpListen};
 
 /// Frames of every kind that the stack understands, to be changed at random.
 fn corpus() -> Vec<Vec<u8>> {
@@ -43,11 +43,55 @@ fn corpus() -> Vec<Vec<u8>> {
         plain("2001:db8::2", "2001:db8::1", IpProtocol::HopByHop, &options6),
     ]
     .iter()
+    .chain(&tcp_segments())
     .map(|packet| frame(packet).to_vec())
     .collect();
     frames.push(arp_frame(OURS, &arp(ArpOperation::Request, "192.0.2.1")).to_vec());
     frames.push(arp_frame(OURS, &arp(ArpOperation::Reply, "192.0.2.1")).to_vec());
     frames
+}
+
+/// A SYN, data, a FIN and a reset, to a listener on port 80.
+fn tcp_segments() -> Vec<Vec<u8>> {
+    let segment = |flags, seq: u32, data: &[u8]| {
+        let header = TcpHeader {
+            source_port: 1000,
+            destination_port: 80,
+            seq: SeqNumber(seq),
+            ack: SeqNumber(0),
+            flags,
+            window: 1000,
+            urgent: 0,
+            options: TcpOptions { mss: Some(1460), window_scale: Some(7), ..TcpOptions::default() },
+        };
+        tcp_packet("192.0.2.2", "192.0.2.1", &header, data)
+    };
+    let (syn, ack, fin) = (TcpFlags::SYN, TcpFlags::ACK, TcpFlags::FIN);
+    std::vec![
+        segment(syn, 100, b""),
+        segment(syn | ack, 100, b""),
+        segment(ack, 101, &[7; 100]),
+        segment(ack | fin, 201, b""),
+        segment(TcpFlags::RST, 101, b""),
+    ]
+}
+
+/// Makes the checksum of a TCP segment behind a plain IPv4 header right.
+fn fix_tcp_checksum(frame: &mut [u8]) {
+    if frame.len() < 54 || frame[23] != 6 || frame[14] != 0x45 {
+        return;
+    }
+    let Ok(IpHeader::V4(ip)) = IpHeader::parse(&frame[14..]) else { return };
+    let end = 34 + usize::from(ip.payload_len);
+    if end < 54 {
+        return;
+    }
+    frame[50..52].fill(0);
+    let mut sum = Checksum::new();
+    let len = ip.payload_len.into();
+    sum.pseudo_header(ip.source.into(), ip.destination.into(), IpProtocol::Tcp, len);
+    sum.add(&frame[34..end]);
+    frame[50..52].copy_from_slice(&sum.finish().to_be_bytes());
 }
 
 /// Changes a few bytes, and makes the IPv4 header checksum right again now and then, so that the change gets
@@ -76,6 +120,7 @@ fn mutate(frame: &mut Vec<u8>, random: &mut Xoshiro256PlusPlus) {
         frame[24..26].fill(0);
         let sum = !fathom_wire::checksum::sum(&frame[14..14 + len]);
         frame[24..26].copy_from_slice(&sum.to_be_bytes());
+        fix_tcp_checksum(frame);
     }
 }
 
@@ -90,6 +135,13 @@ fn mutated_frames_neither_panic_nor_grow_the_stack() {
     host.stack.udp_bind(host.now, "0.0.0.0:7".parse().unwrap()).unwrap();
     host.stack.udp_bind(host.now, "[::]:7".parse().unwrap()).unwrap();
     host.stack.icmp_open(host.now, Family::V4, Some(1)).unwrap();
+    let listen = TcpListen {
+        local: "192.0.2.1:80".parse().unwrap(),
+        backlog: 4,
+        decide: false,
+        options: crate::TcpOptions::default(),
+    };
+    let listener = host.stack.tcp_listen(host.now, listen).unwrap();
     for round in 0..100_000 {
         let mut frame = corpus[random.next_u32() as usize % corpus.len()].clone();
         mutate(&mut frame, &mut random);
@@ -97,6 +149,9 @@ fn mutated_frames_neither_panic_nor_grow_the_stack() {
         assert!(host.stack.memory_in_use() <= 1 << 20);
         if round % 100 == 0 {
             host.pass(Duration::from_millis(200));
+            if let Some(id) = host.stack.tcp_accept(host.now, listener) {
+                host.stack.tcp(host.now, id).unwrap().close();
+            }
         }
     }
     let counters = host.stack.counters();

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use fathom_wire::internet::ndp::NdpOptionBuffer;
 use fathom_wire::{
     Checksum, Ecn, EtherType, EthernetAddress, EthernetHeader, Icmpv4Message, Icmpv6Message, IpHeader,
-    IpProtocol, Ipv4Header, Ipv4Options, Ipv6Header, NdpMessage, NdpOption, UdpHeader,
+    IpProtocol, Ipv4Header, Ipv4Options, Ipv6Header, NdpMessage, NdpOption, TcpHeader, UdpHeader,
 };
 
 /// The stack under test.
@@ -95,6 +95,20 @@ pub(crate) fn udp(source: &str, destination: &str, ports: (u16, u16), data: &[u8
 /// A UDP packet.
 pub(crate) fn udp_packet(source: &str, destination: &str, ports: (u16, u16), data: &[u8]) -> Vec<u8> {
     plain(source, destination, IpProtocol::Udp, &udp(source, destination, ports, data))
+}
+
+/// A TCP segment in a packet, checksum included.
+pub(crate) fn tcp_packet(source: &str, destination: &str, header: &TcpHeader, data: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0; header.header_len()];
+    header.emit(&mut bytes);
+    bytes.extend_from_slice(data);
+    let mut sum = Checksum::new();
+    let len = bytes.len() as u32;
+    sum.pseudo_header(source.parse().unwrap(), destination.parse().unwrap(), IpProtocol::Tcp, len);
+    sum.add(&bytes);
+    let field = TcpHeader::CHECKSUM_OFFSET..TcpHeader::CHECKSUM_OFFSET + 2;
+    bytes[field].copy_from_slice(&sum.finish().to_be_bytes());
+    plain(source, destination, IpProtocol::Tcp, &bytes)
 }
 
 /// An ICMP message in a packet.
