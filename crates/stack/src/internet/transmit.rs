@@ -5,13 +5,15 @@ use core::net::{IpAddr, Ipv6Addr};
 
 use arrayvec::ArrayVec;
 use fathom_record::DropReason;
-use fathom_wire::{Checksum, EtherType, IpHeader, IpProtocol, Ipv4Header, Ipv4Options, Ipv6Header};
+use fathom_wire::{
+    Checksum, EtherType, EthernetAddress, IpHeader, IpProtocol, Ipv4Header, Ipv4Options, Ipv6Header,
+};
 
 use crate::context::Context;
 use crate::interface::{InterfaceId, Medium};
 use crate::internet::scope::needs_interface;
 use crate::internet::{Internet, path_mtu};
-use crate::link;
+use crate::link::{self, transmit::mapped};
 use crate::outgoing::{Cut, Fragments, Headers, Outgoing, Segments, Slices, append, emit, slices_len};
 use crate::packet::{Departing, MAX_TRANSPORT_HEADER, Path};
 use crate::random::{Random, write_address};
@@ -32,6 +34,20 @@ pub(crate) struct Hop {
     pub(crate) interface: InterfaceId,
     /// The node to hand the packet to.
     pub(crate) next_hop: IpAddr,
+    /// Its link address, where it needs no asking for: that of a group, of everybody, or none on a link that
+    /// has no such.
+    pub(crate) hardware: Option<EthernetAddress>,
+}
+
+impl Hop {
+    /// The hop over `interface` to `next_hop`.
+    pub(crate) fn new(internet: &Internet, interface: InterfaceId, next_hop: IpAddr) -> Self {
+        let hardware = match internet.interface(interface).medium {
+            Medium::Ip => Some(EthernetAddress::UNSPECIFIED),
+            Medium::Ethernet { .. } => mapped(next_hop, internet.is_broadcast(interface, next_hop)),
+        };
+        Hop { interface, next_hop, hardware }
+    }
 }
 
 /// Finds the first hop towards `destination`. A destination that means something only on one link leaves by
@@ -42,18 +58,18 @@ pub(crate) fn route(
     destination: IpAddr,
     via: Option<InterfaceId>,
 ) -> Option<Hop> {
-    let to_ourselves = Some(Hop { interface: InterfaceId::LOOPBACK, next_hop: destination });
+    let to_ourselves = || Some(Hop::new(internet, InterfaceId::LOOPBACK, destination));
     if needs_interface(destination) {
         let owner = || source.and_then(|source| internet.addresses.owner(source));
         let interface = via.or_else(owner).filter(|interface| internet.is_up(*interface))?;
         if internet.addresses.is_ours(interface, destination) {
-            return to_ourselves;
+            return to_ourselves();
         }
-        return Some(Hop { interface, next_hop: destination });
+        return Some(Hop::new(internet, interface, destination));
     }
     // RFC 1122 3.2.1.3 g, RFC 4291 2.5.3: these never leave a host.
     if destination.is_loopback() {
-        return to_ourselves;
+        return to_ourselves();
     }
     if destination.is_unspecified() {
         return None;
@@ -62,13 +78,13 @@ pub(crate) fn route(
     let route = internet.routes.lookup(destination, usable)?;
     // An address of ours is on a link of ours, so packets through a gateway need no such question.
     if route.gateway.is_none() && internet.addresses.owner(destination).is_some() {
-        return to_ourselves;
+        return to_ourselves();
     }
     let next_hop = match route.gateway {
         Some(gateway) if !destination.is_multicast() => gateway,
         _ => destination,
     };
-    Some(Hop { interface: route.interface, next_hop })
+    Some(Hop::new(internet, route.interface, next_hop))
 }
 
 /// What a sender must know of the way over `hop` to `destination`.

@@ -165,11 +165,18 @@ pub(crate) struct Neighbours {
     index: HashMap<(InterfaceId, IpAddr), Key, TableHasher>,
     /// All neighbours in the order in which the table considers forgetting them. May name some that are gone.
     clock: VecDeque<Key>,
+    /// The neighbour that was looked up last.
+    recent: Option<Key>,
 }
 
 impl Neighbours {
     pub(crate) fn new(hasher: TableHasher) -> Self {
-        Neighbours { slab: Slab::new(), index: HashMap::with_hasher(hasher), clock: VecDeque::new() }
+        Neighbours {
+            slab: Slab::new(),
+            index: HashMap::with_hasher(hasher),
+            clock: VecDeque::new(),
+            recent: None,
+        }
     }
 
     /// How many neighbours are known.
@@ -193,7 +200,7 @@ impl Neighbours {
         interface: InterfaceId,
         address: IpAddr,
     ) -> Resolution {
-        let Some(&key) = self.index.get(&(interface, address)) else {
+        let Some(key) = self.find(interface, address) else {
             let state = State::Incomplete { solicits: 1 };
             let Some(key) = self.create(cx, interface, address, state) else {
                 return Resolution::TableFull;
@@ -215,6 +222,16 @@ impl Neighbours {
             }
             State::Delay { hardware } | State::Probe { hardware, .. } => Resolution::Known(hardware),
         }
+    }
+
+    /// The neighbour with this address. Packets come in trains, so the one before is tried first.
+    fn find(&mut self, interface: InterfaceId, address: IpAddr) -> Option<Key> {
+        let is_it = |found: &Neighbour| found.address == address && found.interface == interface;
+        if let Some(recent) = self.recent.filter(|key| self.slab.get(*key).is_some_and(is_it)) {
+            return Some(recent);
+        }
+        self.recent = self.index.get(&(interface, address)).copied();
+        self.recent
     }
 
     /// Lets `packet` wait for a neighbour. Gives a packet back that does not wait (any longer), with the

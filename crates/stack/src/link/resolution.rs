@@ -11,7 +11,6 @@ use crate::internet::transmit::Hop;
 use crate::internet::{Internet, ndp, source, transmit};
 use crate::link::arp;
 use crate::link::neighbour::{Due, Evidence, Released, Resolution, Solicitation, Waiting};
-use crate::link::transmit::mapped;
 use crate::outgoing::Outgoing;
 use crate::slab::Key;
 
@@ -22,11 +21,8 @@ pub(crate) fn resolve(
     hop: &Hop,
     cause: Option<RecordId>,
 ) -> Resolution {
-    let Hop { interface, next_hop } = *hop;
-    if internet.interface(interface).medium == Medium::Ip {
-        return Resolution::Known(EthernetAddress::UNSPECIFIED);
-    }
-    if let Some(hardware) = mapped(next_hop, internet.is_broadcast(interface, next_hop)) {
+    let Hop { interface, next_hop, hardware } = *hop;
+    if let Some(hardware) = hardware {
         return Resolution::Known(hardware);
     }
     let resolution = internet.neighbours.resolve(cx, interface, next_hop);
@@ -111,8 +107,8 @@ pub(crate) fn send_to(
     cause: Option<RecordId>,
 ) {
     departing.cause = cause;
-    let hop = Hop { interface, next_hop: departing.destination };
-    let Some(hardware) = hardware.or_else(|| mapped(departing.destination, false)) else { return };
+    let hop = Hop::new(internet, interface, departing.destination);
+    let Some(hardware) = hardware.or(hop.hardware) else { return };
     // The message is far below the least MTU.
     if let Ok(mut packet) = transmit::transmit(cx, internet, &hop, departing) {
         packet.set_link_destination(hardware);

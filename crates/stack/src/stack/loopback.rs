@@ -29,7 +29,9 @@ impl Parts<'_> {
             if let Some(frame) = self.internet.queues[LOOPBACK.slot()].next_frame(&mut self.cx) {
                 self.handle_packet(packet(frame));
             } else if let Some(socket) = self.cx.sendable.pop(LOOPBACK) {
-                self.pull(LOOPBACK, socket);
+                if let Some(frame) = self.pull(LOOPBACK, socket) {
+                    self.handle_packet(packet(frame));
+                }
             } else {
                 return;
             }

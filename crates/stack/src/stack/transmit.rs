@@ -3,7 +3,7 @@
 use core::net::IpAddr;
 
 use fathom_record::{Direction, DropReason, FrameRecord, Kind};
-use fathom_wire::Instant;
+use fathom_wire::{EthernetAddress, Instant};
 
 use super::{Parts, Stack};
 use crate::interface::InterfaceId;
@@ -32,9 +32,19 @@ impl Stack {
                 return Some(parts.tap(on, frame));
             }
             let socket = parts.cx.sendable.pop(on)?;
-            parts.pull(on, socket);
+            if let Some(frame) = parts.pull(on, socket) {
+                return Some(parts.tap(on, frame));
+            }
         }
     }
+}
+
+/// The link address of a next hop.
+#[derive(Clone, Copy)]
+enum NextHop {
+    Known(EthernetAddress),
+    /// The packet waits at the neighbour.
+    AskedFor,
 }
 
 /// What a socket sends next: from where, to where, in which zone.
@@ -136,26 +146,16 @@ impl Parts<'_> {
         more
     }
 
-    /// Lets a socket send one packet, which becomes the next of the interface.
-    pub(super) fn pull(&mut self, on: InterfaceId, socket: SocketId) {
-        let Some(hop) = self.next_hop(socket) else { return };
+    /// Lets a socket send one packet. Gives its first frame; the others, if it became several, are the next of
+    /// the interface.
+    pub(super) fn pull(&mut self, on: InterfaceId, socket: SocketId) -> Option<Transmit> {
+        let hop = self.next_hop(socket)?;
         if hop.interface != on {
-            return self.cx.sendable.file(socket, hop.interface);
+            self.cx.sendable.file(socket, hop.interface);
+            return None;
         }
-        let is_tcp = matches!(socket, SocketId::Tcp(_));
-        let hardware = match resolution::resolve(&mut self.cx, self.internet, &hop, None) {
-            Resolution::Known(hardware) => Some(hardware),
-            // TCP data waits in its socket. Datagrams wait at the neighbour, so that what the socket has for
-            // others goes on.
-            Resolution::Waiting(key) | Resolution::Solicit(key) if is_tcp => {
-                self.cx.sendable.park(socket);
-                return self.internet.neighbours.park(key, socket);
-            }
-            Resolution::Waiting(_) | Resolution::Solicit(_) => None,
-            Resolution::Unreachable => return self.unreachable(on, socket, DropReason::NeighbourUnreachable),
-            Resolution::TableFull => return self.unreachable(on, socket, DropReason::NeighbourTableFull),
-        };
-        let Some(flow) = self.flow(socket) else { return };
+        let hardware = self.ready(&hop, socket)?;
+        let flow = self.flow(socket)?;
         let path = path(&self.cx, self.internet, &hop, flow.destination);
         let transmission = match socket {
             SocketId::Tcp(id) => self.transports.tcp.transmit(&mut self.cx, id, &path),
@@ -163,23 +163,49 @@ impl Parts<'_> {
             SocketId::Icmp(id) => self.transports.icmp.transmit(&mut self.cx, id),
             SocketId::Listener(_) => Transmission::Nothing,
         };
-        let Transmission::Segment(departing) = transmission else { return };
+        let Transmission::Segment(departing) = transmission else { return None };
         self.cx.sendable.push_back(socket, on);
         let (cause, len) = (departing.cause, departing.header.len() + departing.payload_len());
         match (transmit(&mut self.cx, self.internet, &hop, departing), hardware) {
-            (Ok(mut packet), Some(hardware)) => {
+            (Ok(mut packet), NextHop::Known(hardware)) => {
                 packet.set_link_destination(hardware);
-                self.internet.queues[on.slot()].begin(packet);
+                let frame = packet.next_frame(self.cx.now);
+                if !packet.is_done() {
+                    self.internet.queues[on.slot()].begin(packet);
+                }
+                frame
             }
-            (Ok(packet), None) => resolution::send(&mut self.cx, self.internet, &hop, packet),
-            (Err(reason), _) => self.cx.dropped(Some(on), reason, len, cause),
+            (Ok(packet), NextHop::AskedFor) => {
+                resolution::send(&mut self.cx, self.internet, &hop, packet);
+                None
+            }
+            (Err(reason), _) => {
+                self.cx.dropped(Some(on), reason, len, cause);
+                None
+            }
         }
     }
 
-    /// The next hop of the socket's next packet does not answer.
-    fn unreachable(&mut self, on: InterfaceId, socket: SocketId, reason: DropReason) {
-        if self.fail(socket, Some(on), reason) {
-            self.cx.sendable.push_back(socket, on);
+    /// Whether the socket's next packet may be pulled towards `hop`; parks or tells the socket if not.
+    fn ready(&mut self, hop: &Hop, socket: SocketId) -> Option<NextHop> {
+        let reason = match resolution::resolve(&mut self.cx, self.internet, hop, None) {
+            Resolution::Known(hardware) => return Some(NextHop::Known(hardware)),
+            Resolution::Waiting(key) | Resolution::Solicit(key) => {
+                // TCP data waits in its socket. Datagrams wait at the neighbour, so that what the socket has
+                // for others goes on.
+                if !matches!(socket, SocketId::Tcp(_)) {
+                    return Some(NextHop::AskedFor);
+                }
+                self.cx.sendable.park(socket);
+                self.internet.neighbours.park(key, socket);
+                return None;
+            }
+            Resolution::Unreachable => DropReason::NeighbourUnreachable,
+            Resolution::TableFull => DropReason::NeighbourTableFull,
+        };
+        if self.fail(socket, Some(hop.interface), reason) {
+            self.cx.sendable.push_back(socket, hop.interface);
         }
+        None
     }
 }

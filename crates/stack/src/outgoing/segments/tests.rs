@@ -58,7 +58,7 @@ fn frames(departing: Departing, offload: Offload) -> Vec<crate::Transmit> {
     let mut stack = Stack::new(Config::default(), Seed::from_u64(1));
     stack.add_interface(Interface { offload, ..Interface::ip("tun0") });
     let Parts { mut cx, internet, .. } = stack.parts(Instant::ZERO);
-    let hop = Hop { interface: InterfaceId(1), next_hop: departing.destination };
+    let hop = Hop::new(internet, InterfaceId(1), departing.destination);
     let mut outgoing = transmit(&mut cx, internet, &hop, departing).unwrap();
     core::iter::from_fn(|| outgoing.next_frame(Instant::ZERO)).collect()
 }
