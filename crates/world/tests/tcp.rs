@@ -5,9 +5,10 @@ mod common;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
+use bytes::Bytes;
 use common::{A4, A6, B4, B6, at, ms, pair};
 use fathom_impair::Conditions;
-use fathom_net::{Host, TcpListener, TcpSocket, TcpStream};
+use fathom_net::{Host, IncomingListener, TcpListener, TcpSocket, TcpStream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Sends back what each connection sends, and closes when the peer does.
@@ -190,6 +191,74 @@ fn an_attempt_that_is_dropped_after_it_succeeded_is_aborted() {
     drop(attempt);
     let error = net.world.block_on(accepted.read(&mut [0; 8])).unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+}
+
+#[test]
+fn a_listener_may_decide_before_it_answers() {
+    let mut net = pair(16, Conditions::default().delay(ms(1)));
+    let listener = IncomingListener::bind(&net.b, at(B4, 80), 8).unwrap();
+    let client = net.a.clone();
+    let attempts = net.a.spawn(async move {
+        let first = client.tcp_connect(at(B4, 80)).await;
+        (first, client.tcp_connect(at(B4, 80)).await)
+    });
+    let accepted = net.world.block_on(async {
+        let incoming = listener.incoming().await.unwrap();
+        assert_eq!((incoming.source().ip(), incoming.destination()), (at(A4, 0).ip(), at(B4, 80)));
+        incoming.refuse();
+        listener.incoming().await.unwrap().accept();
+        listener.listener().accept().await.unwrap()
+    });
+    let (refused, connected) = net.world.block_on(attempts).unwrap().unwrap();
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    assert_eq!(connected.unwrap().local_addr().unwrap(), accepted.unwrap().1);
+}
+
+#[test]
+fn halves_of_one_stream_come_together_again_and_others_do_not() {
+    let mut net = pair(17, Conditions::default().delay(ms(1)));
+    let listener = net.b.tcp_listen(at(B4, 80)).unwrap();
+    net.world
+        .block_on(async {
+            let mut ends = Vec::new();
+            for _ in 0..2 {
+                ends.push((net.a.tcp_connect(at(B4, 80)).await.unwrap(), listener.accept().await.unwrap().0));
+            }
+            let (second, _other_end) = ends.pop().unwrap();
+            let (first, mut end) = ends.pop().unwrap();
+            let ((read, write), (_, other)) = (first.into_split(), second.into_split());
+            let (read, _other) = read.reunite(other).unwrap_err();
+            let mut whole = read.reunite(write).unwrap();
+            // No FIN was sent on the way.
+            whole.write_all(b"whole").await.unwrap();
+            drop(whole);
+            let mut received = Vec::new();
+            end.read_to_end(&mut received).await.unwrap();
+            assert_eq!(received, b"whole");
+        })
+        .unwrap();
+}
+
+#[test]
+fn bytes_are_handed_over_without_a_copy() {
+    let mut net = pair(18, Conditions::default().delay(ms(1)));
+    let listener = net.b.tcp_listen(at(B4, 80)).unwrap();
+    let data = Bytes::from(bytes(18, 3_000_000));
+    let sent = data.clone();
+    let received = net.world.block_on(async {
+        let stream = net.a.tcp_connect(at(B4, 80)).await?;
+        let (accepted, _) = listener.accept().await?;
+        net.a.spawn(async move { stream.send_bytes(sent).await });
+        let mut received = Vec::new();
+        loop {
+            let piece = accepted.recv_bytes(64 << 10).await?;
+            if piece.is_empty() {
+                return Ok::<_, io::Error>(received);
+            }
+            received.extend_from_slice(&piece);
+        }
+    });
+    assert!(received.unwrap().unwrap() == data);
 }
 
 #[test]
