@@ -20,6 +20,9 @@ pub(crate) const WAN_DELAY: Duration = Duration::from_millis(10);
 /// The wide-area link's rate, 10 Gbit/s: so high that a page's time is distance and nothing else.
 const WAN_RATE: BitsPerSecond = BitsPerSecond(NonZeroU64::new(10_000_000_000).unwrap()); // not zero
 
+/// The MTU of Ethernet.
+const MTU: usize = 1500;
+
 /// A place with an IPv4 and an IPv6 address.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Dual {
@@ -85,19 +88,21 @@ pub(crate) struct Internet {
 
 impl Internet {
     /// Builds it into `world`, with perfect links.
-    pub(crate) fn build(world: &mut World, families: Families) -> io::Result<Internet> {
+    pub(crate) fn build(world: &mut World, config: &LabConfig) -> io::Result<Internet> {
         let client = world.add_host("client", Config::default());
         let home = world.add_router("home", Config::default());
         let core = world.add_router("core", Config::default());
         let resolver = world.add_host("resolver", Config::default());
         let web = world.add_host("web", Config::default());
 
-        let (access, home_lan) = world.connect(&client, &home, LinkSpec::default());
+        // Both ends know what the access link takes, so packets are made to fit it.
+        let mtu = [config.up.mtu, config.down.mtu].into_iter().flatten().fold(MTU, usize::min);
+        let (access, home_lan) = world.connect(&client, &home, LinkSpec::default().mtu(mtu));
         let (wan, core_wan) = world.connect(&home, &core, LinkSpec::default());
         let (core_dns, dns) = world.connect(&core, &resolver, LinkSpec::default());
         let (core_web, web_lan) = world.connect(&core, &web, LinkSpec::default());
 
-        let has = |address: IpAddr| match families {
+        let has = |address: IpAddr| match config.families {
             Families::Both => true,
             Families::V4 => address.is_ipv4(),
             Families::V6 => address.is_ipv6(),

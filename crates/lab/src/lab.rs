@@ -84,7 +84,7 @@ impl Lab {
     pub fn new(config: LabConfig) -> Result<Lab, LabError> {
         let mut world = World::new(config.seed);
         world.set_wall_clock(config.wall_clock);
-        let internet = Internet::build(&mut world, config.families)?;
+        let internet = Internet::build(&mut world, &config)?;
         let authority = Authority::new(config.seed, config.wall_clock)?;
         world.block_on(async {
             internet::warm(&internet, config.families).await?;
@@ -102,6 +102,11 @@ impl Lab {
         client.set_resolver(Some(Arc::new(DnsResolver::new(resolvers.collect()))));
         let (authority, authority_pem) = authority.into_certificate();
         Ok(Lab { world, client, authority, authority_pem })
+    }
+
+    /// The names that the lab knows. There are no others.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        NAMES.into_iter().map(|(name, _)| name)
     }
 
     /// The client's host. Its resolver is set.

@@ -1,5 +1,6 @@
 //! An HTTP server on a host.
 
+mod head_first;
 mod serve;
 
 use std::future::Future;
@@ -71,7 +72,8 @@ impl Default for Limits {
 /// How a server is spoken to.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
-    /// Who it is, for TLS with HTTP/2 or HTTP/1.1 by ALPN; `None` for HTTP/1.1 in the clear.
+    /// Who it is, for TLS with HTTP/2 or HTTP/1.1 by ALPN. `None`: in the clear, HTTP/1.1,
+    /// and HTTP/2 for clients that begin with it (RFC 9113 3.3).
     pub identity: Option<Identity>,
     /// What it allows.
     pub limits: Limits,

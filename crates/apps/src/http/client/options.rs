@@ -138,6 +138,8 @@ pub enum Event<'a> {
         status: StatusCode,
         reason: Option<&'a str>,
         headers: &'a HeaderMap,
+        /// The heads byte by byte, informational ones first (HTTP/1.1 only).
+        head: Option<&'a [u8]>,
     },
     /// A redirect is followed.
     Redirect { to: &'a Url },

@@ -144,6 +144,7 @@ impl Response {
             status: response.status,
             reason: response.reason.as_deref(),
             headers: &response.headers,
+            head: response.head.as_deref(),
         });
         if matches!(&response.content, Content::Plain(body) if body.is_end()) {
             response.finish();

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use fathom_net::{Host, TcpListener, TcpStream};
 use http::header::{DATE, HeaderValue};
@@ -12,6 +13,7 @@ use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
 
+use super::head_first::HeadFirst;
 use super::{Handler, Limits, Request, Response};
 use crate::http::date::imf_fixdate;
 use crate::http::runtime::{HostExecutor, HostTimer};
@@ -50,12 +52,31 @@ async fn connection(
 ) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let Some(tls) = tls else {
-        return speak(host, stream, false, limits, handler).await.map_err(io::Error::other);
+        let beginning = Box::pin(begins_http2(&host, &stream));
+        let h2 = host.timeout(limits.head_timeout, beginning).await.map_err(io::Error::other)??;
+        return speak(host, stream, h2, limits, handler).await.map_err(io::Error::other);
     };
     let accepting = Box::pin(crate::tls::server::accept(tls, stream));
     let stream = host.timeout(limits.head_timeout, accepting).await.map_err(io::Error::other)??;
     let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     speak(host, stream, h2, limits, handler).await.map_err(io::Error::other)
+}
+
+/// Whether the client begins as HTTP/2 does (RFC 9113 3.4): no other method begins with `PRI`.
+async fn begins_http2(host: &Host, stream: &TcpStream) -> io::Result<bool> {
+    const BEGINNING: &[u8] = b"PRI";
+    let mut seen = [0; BEGINNING.len()];
+    loop {
+        let len = stream.peek(&mut seen).await?;
+        if len == 0 || seen[..len] != BEGINNING[..len] {
+            return Ok(false);
+        }
+        if len == BEGINNING.len() {
+            return Ok(true);
+        }
+        // Cut within three bytes: only time tells.
+        host.sleep(Duration::from_millis(1)).await;
+    }
 }
 
 async fn speak<S>(
@@ -103,5 +124,5 @@ async fn answer(host: Host, handler: Arc<dyn Handler>, request: Request) -> Resu
     if let Ok(date) = HeaderValue::try_from(imf_fixdate(host.wall_clock())) {
         response.headers_mut().entry(DATE).or_insert(date);
     }
-    Ok(response)
+    Ok(response.map(HeadFirst::wrap))
 }

@@ -19,6 +19,7 @@ fn the_first_page_is_small_and_honest() {
     let (status, page) = text(&mut lab, "/");
     assert_eq!(status, 200);
     assert!(page.len() < 4096 && page.contains("Nothing here is the real\nexample.com"), "{page}");
+    assert!(Lab::names().any(|name| name == "www.example.com"));
     let plain = get(&mut lab, "http://www.example.com/", Options::default()).unwrap();
     assert_eq!(plain.1, page.as_bytes());
     assert_eq!(plain.0.version, http::Version::HTTP_11);
@@ -138,6 +139,20 @@ fn servers_that_close_too_early_are_told_apart() {
     assert!(matches!(error, FetchError::Partial { received: 500, expected: Some(1000), .. }), "{error:?}");
     let error = get(&mut lab, "https://example.com/close", options).unwrap_err();
     assert!(matches!(error, FetchError::Http2Stream { .. }), "{error:?}");
+}
+
+#[test]
+fn packets_fit_an_access_link_with_a_small_mtu() {
+    for mtu in [576, 1280] {
+        let small = fathom_impair::Conditions::default().mtu(mtu);
+        let families = if mtu < 1280 { Families::V4 } else { Families::Both };
+        let config = LabConfig { up: small.clone(), down: small, families, ..LabConfig::default() };
+        let mut lab = Lab::new(config).unwrap();
+        let options = options(&lab);
+        let request = Request::new(Method::POST, "https://example.com/echo").unwrap();
+        let sent: Vec<u8> = (0..50_000).map(pattern_at).collect();
+        assert!(send(&mut lab, request.body(Body::from(sent.clone())), options).unwrap().1 == sent, "{mtu}");
+    }
 }
 
 #[test]

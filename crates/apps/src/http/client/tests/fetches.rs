@@ -104,25 +104,23 @@ fn speaks_http_1_when_told_to_and_keeps_the_head_as_it_came() {
 
 #[test]
 fn speaks_http_2_in_the_clear_by_prior_knowledge() {
-    let mut bench = Bench::new().with_dns();
-    let server = bench.server.clone();
-    bench.run(async move {
-        let listener = TcpListener::bind(&server, Bench::server_addresses(8080)[1]).await.unwrap();
-        server.clone().spawn(async move {
-            let (stream, _) = listener.accept().await.unwrap();
-            let service = hyper::service::service_fn(|_| async {
-                Ok::<_, std::convert::Infallible>(http::Response::new(body("clear")))
-            });
-            let executor = crate::http::runtime::HostExecutor(server);
-            hyper::server::conn::http2::Builder::new(executor)
-                .serve_connection(hyper_util::rt::TokioIo::new(stream), service)
-                .await
-                .unwrap();
-        });
-    });
-    let options = Options { version: Version::Http2PriorKnowledge, ..Options::default() };
-    let (response, text) = get(&mut bench, "http://example.test:8080/", options).unwrap();
-    assert_eq!((response.version, text.as_str()), (http::Version::HTTP_2, "clear"));
+    let (mut bench, options) = site_bench();
+    let options = Options { version: Version::Http2PriorKnowledge, ..options };
+    let (response, text) = get(&mut bench, "http://example.test/", options).unwrap();
+    assert_eq!((response.version, text.as_str()), (http::Version::HTTP_2, "hello"));
+}
+
+#[test]
+fn the_head_of_a_large_response_does_not_wait_for_its_body() {
+    let (mut bench, options) = site_bench();
+    for version in [Version::Auto, Version::Http11] {
+        let options = Options { version, ..options.clone() };
+        bench.records();
+        get(&mut bench, "https://example.test/big", options).unwrap();
+        let spans = spans(&bench.records());
+        let request = spans.iter().find(|span| span.2 == "request").unwrap();
+        assert!((request.1 - request.0 - 20.0).abs() < 1.0, "{version:?}: {request:?}");
+    }
 }
 
 #[test]
