@@ -12,6 +12,7 @@
 
 use alloc::vec::Vec;
 use core::fmt;
+use core::num::NonZeroU32;
 
 use fathom_wire::Instant;
 
@@ -31,7 +32,8 @@ const NONE: u32 = u32::MAX;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct TimerId {
     index: u32,
-    generation: u32,
+    /// Not zero, so that an `Option` of it takes no more room.
+    generation: NonZeroU32,
 }
 
 struct Node<K> {
@@ -39,7 +41,7 @@ struct Node<K> {
     tick: u64,
     previous: u32,
     next: u32,
-    generation: u32,
+    generation: NonZeroU32,
     /// The list that it is on; its position among [`TimerWheel::lists`].
     list: u16,
     /// `None` while the node is free.
@@ -243,7 +245,7 @@ impl<K> TimerWheel<K> {
                 tick,
                 previous: NONE,
                 next: NONE,
-                generation: 0,
+                generation: NonZeroU32::MIN,
                 list: 0,
                 key: Some(key),
             });
@@ -257,7 +259,7 @@ impl<K> TimerWheel<K> {
 
     fn release(&mut self, index: u32) -> Option<K> {
         let node = &mut self.nodes[index as usize];
-        node.generation = node.generation.wrapping_add(1);
+        node.generation = node.generation.checked_add(1).unwrap_or(NonZeroU32::MIN);
         node.next = self.free;
         self.free = index;
         self.len -= 1;

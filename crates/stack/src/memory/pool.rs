@@ -1,5 +1,6 @@
 //! Blocks, and where they wait between two uses.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::fmt;
@@ -7,16 +8,16 @@ use core::fmt;
 use bytes::{Bytes, BytesMut};
 
 use super::MemoryBudget;
-use super::rope::Piece;
+use super::rope::Body;
 
 /// Free blocks kept of each size. What is beyond goes back to the allocator.
 const SPARE_BLOCKS: usize = 64;
 /// Blocks kept in sight that were returned while a frame still referred to them.
 const SHARED_BLOCKS: usize = 64;
-/// Empty queues kept for ropes that are about to fill.
-const SPARE_QUEUES: usize = 64;
-/// A queue that grew beyond this many pieces goes back to the allocator.
-const SPARE_QUEUE_PIECES: usize = 64;
+/// Bodies of empty ropes kept for those that are about to fill.
+const SPARE_BODIES: usize = 64;
+/// A body whose queue grew beyond this many pieces goes back to the allocator.
+const SPARE_BODY_PIECES: usize = 64;
 /// Bytes copied at once. Above 2 KiB some C libraries copy with `rep movsb`, which on several processors
 /// falls to a twentieth of its speed when the destination lies just above the source within a page.
 const COPY_AT_ONCE: usize = 2048;
@@ -89,13 +90,15 @@ impl Block {
     }
 }
 
-/// Free blocks and empty queues, kept for the next use so that the steady state allocates nothing.
+/// Free blocks and bodies of empty ropes, kept for the next use so that the steady state allocates nothing.
 pub(crate) struct BlockPool {
     small: Vec<Block>,
     large: Vec<Block>,
     /// Returned blocks of which a frame on its way out still holds slices; the oldest first.
     shared: VecDeque<Block>,
-    queues: Vec<VecDeque<Piece>>,
+    /// Boxed, since a rope holds its body by a pointer.
+    #[expect(clippy::vec_box, reason = "what is kept are the boxes")]
+    bodies: Vec<Box<Body>>,
 }
 
 impl fmt::Debug for BlockPool {
@@ -111,7 +114,7 @@ impl fmt::Debug for BlockPool {
 impl BlockPool {
     /// A pool without memory.
     pub(crate) const fn new() -> Self {
-        BlockPool { small: Vec::new(), large: Vec::new(), shared: VecDeque::new(), queues: Vec::new() }
+        BlockPool { small: Vec::new(), large: Vec::new(), shared: VecDeque::new(), bodies: Vec::new() }
     }
 
     /// Bytes of the free blocks that the pool keeps; they are not charged to the budget.
@@ -164,17 +167,15 @@ impl BlockPool {
         }
     }
 
-    /// An empty queue for the pieces of a rope.
-    pub(super) fn take_queue(&mut self) -> VecDeque<Piece> {
-        self.queues.pop().unwrap_or_default()
+    /// A body for a rope.
+    pub(super) fn take_body(&mut self) -> Box<Body> {
+        self.bodies.pop().unwrap_or_default()
     }
 
-    /// Takes an empty queue back.
-    pub(super) fn put_queue(&mut self, queue: VecDeque<Piece>) {
-        debug_assert!(queue.is_empty());
-        let fits = (1..=SPARE_QUEUE_PIECES).contains(&queue.capacity());
-        if fits && self.queues.len() < SPARE_QUEUES {
-            self.queues.push(queue);
+    /// Takes the body of an empty rope back.
+    pub(super) fn put_body(&mut self, body: Box<Body>) {
+        if body.room() <= SPARE_BODY_PIECES && self.bodies.len() < SPARE_BODIES {
+            self.bodies.push(body);
         }
     }
 }

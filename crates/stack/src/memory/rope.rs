@@ -4,6 +4,7 @@
 //! what the program has read to RCV.NXT. Offsets count from the front: acknowledging or reading `n` bytes
 //! removes them and makes offset `n` the new 0.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
 use arrayvec::ArrayVec;
@@ -28,9 +29,13 @@ pub(super) struct Piece {
     block: Option<Block>,
 }
 
-/// Bytes in order. An empty rope holds no memory but itself.
+/// Bytes in order. An empty rope is a null pointer: what it is made of waits in the pool.
 #[derive(Debug, Default)]
-pub(crate) struct Rope {
+pub(crate) struct Rope(Option<Box<Body>>);
+
+/// A rope that has, or is about to have, bytes in it.
+#[derive(Debug, Default)]
+pub(super) struct Body {
     pieces: VecDeque<Piece>,
     /// The block at the end, with bytes that are not yet cut off as a piece.
     open: Option<Block>,
@@ -42,40 +47,28 @@ pub(crate) struct Rope {
 
 impl Rope {
     pub(crate) const fn new() -> Self {
-        Rope { pieces: VecDeque::new(), open: None, start: 0, len: 0 }
+        Rope(None)
     }
 
     /// Bytes in it.
-    pub(crate) const fn len(&self) -> usize {
-        self.len
+    pub(crate) fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, |body| body.len)
     }
 
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.len == 0
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
     }
 
     /// How many pieces it has, without what was appended last.
     pub(crate) fn pieces(&self) -> usize {
-        self.pieces.len()
+        self.0.as_ref().map_or(0, |body| body.pieces.len())
     }
 
     /// Appends a copy of `data`, and gives how much of it: less than all only when the budget ends.
     pub(crate) fn append(&mut self, pool: &mut BlockPool, budget: &mut MemoryBudget, data: &[u8]) -> usize {
-        let mut done = 0;
-        while done < data.len() {
-            let rest = &data[done..];
-            if self.open.as_ref().is_none_or(Block::is_full) {
-                self.seal(pool);
-                let small = self.is_empty() && rest.len() <= BlockSize::Small.bytes();
-                let size = if small { BlockSize::Small } else { BlockSize::Large };
-                let Some(block) = pool.take(size, budget) else { break };
-                self.open = Some(block);
-            }
-            let Some(block) = &mut self.open else { break };
-            let written = block.write(rest);
-            self.len += written;
-            done += written;
-        }
+        let body = self.0.get_or_insert_with(|| pool.take_body());
+        let done = body.append(pool, budget, data);
+        self.settle(pool, budget);
         done
     }
 
@@ -89,28 +82,97 @@ impl Rope {
         if bytes.is_empty() {
             return Ok(());
         }
-        let charged = bytes.len() + PIECE_OVERHEAD;
-        if !budget.charge(charged) {
-            return Err(bytes);
-        }
-        self.cut_open(pool);
-        self.len += bytes.len();
-        let end = self.end();
-        self.add_piece(pool, Piece { bytes, end, charged, block: None });
-        Ok(())
+        let body = self.0.get_or_insert_with(|| pool.take_body());
+        let outcome = body.push(budget, bytes);
+        self.settle(pool, budget);
+        outcome
     }
 
     /// The bytes from `offset` on, `len` of them, as slices of the rope's memory. A range of more than
     /// [`MAX_SLICES`] pieces (many tiny writes, each sent at once) has the last of them copied together.
-    pub(crate) fn slices(
-        &mut self,
-        pool: &mut BlockPool,
-        offset: usize,
-        len: usize,
-    ) -> ArrayVec<Bytes, MAX_SLICES> {
+    pub(crate) fn slices(&mut self, offset: usize, len: usize) -> ArrayVec<Bytes, MAX_SLICES> {
+        self.0.as_mut().map(|body| body.slices(offset, len)).unwrap_or_default()
+    }
+
+    /// Copies the bytes from `offset` on into `out`, and gives how many there were.
+    pub(crate) fn copy_to(&self, offset: usize, out: &mut [u8]) -> usize {
+        self.0.as_ref().map_or(0, |body| body.copy_to(offset, out))
+    }
+
+    /// Removes the first `n` bytes.
+    pub(crate) fn consume(&mut self, pool: &mut BlockPool, budget: &mut MemoryBudget, n: usize) {
+        if let Some(body) = &mut self.0 {
+            body.consume(pool, budget, n);
+            self.settle(pool, budget);
+        }
+    }
+
+    /// Takes up to `max` bytes off the front, as many as lie in one piece.
+    pub(crate) fn take(&mut self, pool: &mut BlockPool, budget: &mut MemoryBudget, max: usize) -> Bytes {
+        let Some(body) = &mut self.0 else { return Bytes::new() };
+        let bytes = body.first(max);
+        body.consume(pool, budget, bytes.len());
+        self.settle(pool, budget);
+        bytes
+    }
+
+    /// Removes everything.
+    pub(crate) fn clear(&mut self, pool: &mut BlockPool, budget: &mut MemoryBudget) {
+        self.consume(pool, budget, self.len());
+    }
+
+    /// What it is made of goes back to the pool when it is empty.
+    fn settle(&mut self, pool: &mut BlockPool, budget: &mut MemoryBudget) {
+        if let Some(mut body) = self.0.take_if(|body| body.len == 0) {
+            if let Some(block) = body.open.take() {
+                pool.put(block, budget);
+            }
+            pool.put_body(body);
+        }
+    }
+}
+
+impl Body {
+    /// How many pieces its queue has room for without growing.
+    pub(super) fn room(&self) -> usize {
+        self.pieces.capacity()
+    }
+
+    fn append(&mut self, pool: &mut BlockPool, budget: &mut MemoryBudget, data: &[u8]) -> usize {
+        let mut done = 0;
+        while done < data.len() {
+            let rest = &data[done..];
+            if self.open.as_ref().is_none_or(Block::is_full) {
+                self.cut_open();
+                let small = self.len == 0 && rest.len() <= BlockSize::Small.bytes();
+                let size = if small { BlockSize::Small } else { BlockSize::Large };
+                let Some(block) = pool.take(size, budget) else { break };
+                self.open = Some(block);
+            }
+            let Some(block) = &mut self.open else { break };
+            let written = block.write(rest);
+            self.len += written;
+            done += written;
+        }
+        done
+    }
+
+    fn push(&mut self, budget: &mut MemoryBudget, bytes: Bytes) -> Result<(), Bytes> {
+        let charged = bytes.len() + PIECE_OVERHEAD;
+        if !budget.charge(charged) {
+            return Err(bytes);
+        }
+        self.cut_open();
+        self.len += bytes.len();
+        let end = self.end();
+        self.pieces.push_back(Piece { bytes, end, charged, block: None });
+        Ok(())
+    }
+
+    fn slices(&mut self, offset: usize, len: usize) -> ArrayVec<Bytes, MAX_SLICES> {
         debug_assert!(offset + len <= self.len, "{offset} + {len} of {} bytes", self.len);
         if offset + len > self.len - self.open.as_ref().map_or(0, |block| block.written().len()) {
-            self.cut_open(pool);
+            self.cut_open();
         }
         let mut slices = ArrayVec::new();
         let (mut index, mut skip) = self.find(offset);
@@ -132,8 +194,7 @@ impl Rope {
         slices
     }
 
-    /// Copies the bytes from `offset` on into `out`, and gives how many there were.
-    pub(crate) fn copy_to(&self, offset: usize, out: &mut [u8]) -> usize {
+    fn copy_to(&self, offset: usize, out: &mut [u8]) -> usize {
         let mut done = 0;
         if offset >= self.len {
             return 0;
@@ -154,12 +215,11 @@ impl Rope {
         done
     }
 
-    /// Removes the first `n` bytes.
-    pub(crate) fn consume(&mut self, pool: &mut BlockPool, budget: &mut MemoryBudget, n: usize) {
+    fn consume(&mut self, pool: &mut BlockPool, budget: &mut MemoryBudget, n: usize) {
         debug_assert!(n <= self.len, "{n} of {} bytes", self.len);
         let end = self.start + n as u64;
         if self.pieces.back().map_or(self.start, |piece| piece.end) < end {
-            self.cut_open(pool);
+            self.cut_open();
         }
         self.len -= n;
         self.start = end;
@@ -171,28 +231,15 @@ impl Rope {
             }
             self.pop_front(pool, budget);
         }
-        self.give_back_when_empty(pool, budget);
     }
 
-    /// Takes up to `max` bytes off the front, as many as lie in one piece.
-    pub(crate) fn take(&mut self, pool: &mut BlockPool, budget: &mut MemoryBudget, max: usize) -> Bytes {
+    /// The first bytes, up to `max`, as many as lie in one piece.
+    fn first(&mut self, max: usize) -> Bytes {
         if self.pieces.is_empty() {
-            self.cut_open(pool);
+            self.cut_open();
         }
-        let Some(front) = self.pieces.front() else { return Bytes::new() };
-        let bytes = front.bytes.slice(..front.bytes.len().min(max));
-        self.consume(pool, budget, bytes.len());
-        bytes
-    }
-
-    /// Removes everything.
-    pub(crate) fn clear(&mut self, pool: &mut BlockPool, budget: &mut MemoryBudget) {
-        while !self.pieces.is_empty() {
-            self.pop_front(pool, budget);
-        }
-        self.start += self.len as u64;
-        self.len = 0;
-        self.give_back_when_empty(pool, budget);
+        let front = self.pieces.front().map(|piece| piece.bytes.slice(..piece.bytes.len().min(max)));
+        front.unwrap_or_default()
     }
 
     /// Where the rope ends, counted from its birth.
@@ -212,7 +259,7 @@ impl Rope {
     }
 
     /// Cuts what was appended last off the open block, as a piece of its own.
-    fn cut_open(&mut self, pool: &mut BlockPool) {
+    fn cut_open(&mut self) {
         let end = self.end();
         let Some(block) = &mut self.open else { return };
         if block.written().is_empty() {
@@ -220,20 +267,7 @@ impl Rope {
         }
         let bytes = block.cut();
         let block = self.open.take_if(|block| block.is_full());
-        self.add_piece(pool, Piece { bytes, end, charged: 0, block });
-    }
-
-    /// Cuts the open block off for good, so that another can be opened.
-    fn seal(&mut self, pool: &mut BlockPool) {
-        self.cut_open(pool);
-        debug_assert!(self.open.is_none(), "an open block has room");
-    }
-
-    fn add_piece(&mut self, pool: &mut BlockPool, piece: Piece) {
-        if self.pieces.capacity() == 0 {
-            self.pieces = pool.take_queue();
-        }
-        self.pieces.push_back(piece);
+        self.pieces.push_back(Piece { bytes, end, charged: 0, block });
     }
 
     fn pop_front(&mut self, pool: &mut BlockPool, budget: &mut MemoryBudget) {
@@ -243,18 +277,6 @@ impl Rope {
             if let Some(block) = block {
                 pool.put(block, budget);
             }
-        }
-    }
-
-    fn give_back_when_empty(&mut self, pool: &mut BlockPool, budget: &mut MemoryBudget) {
-        if self.len != 0 {
-            return;
-        }
-        if let Some(block) = self.open.take() {
-            pool.put(block, budget);
-        }
-        if self.pieces.capacity() != 0 {
-            pool.put_queue(core::mem::take(&mut self.pieces));
         }
     }
 }

@@ -173,3 +173,24 @@ fn a_neighbour_that_does_not_answer_makes_the_host_unreachable() {
     let now = pair.now;
     assert_eq!(pair.a.stack.tcp(now, id).unwrap().take_error(), Some(crate::TcpError::HostUnreachable));
 }
+
+#[test]
+fn a_connection_to_itself_works_and_stays_quiet() {
+    let mut pair = Pair::ip();
+    let end = core::net::SocketAddr::new(pair.a.v4, 7777);
+    let connect = crate::TcpConnect { remote: end, local: Some(end), options: crate::TcpOptions::default() };
+    let id = pair.a.stack.tcp_connect(pair.now, connect).unwrap();
+    pair.drive_for(Duration::from_millis(1));
+    assert_eq!(state(&mut pair, true, id), Some(TcpStateName::Established));
+    let now = pair.now;
+    assert_eq!(pair.a.stack.tcp(now, id).unwrap().send(b"echo"), Ok(4));
+    pair.drive_for(Duration::from_secs(1));
+    let now = pair.now;
+    let mut tcp = pair.a.stack.tcp(now, id).unwrap();
+    let mut buffer = [0; 10];
+    assert_eq!((tcp.recv(&mut buffer), &buffer[..4]), (Ok(4), &b"echo"[..]));
+    assert!(tcp.info().segments_sent < 20, "{}", tcp.info().segments_sent);
+    tcp.close();
+    pair.drive();
+    assert_eq!(state(&mut pair, true, id), None);
+}

@@ -22,8 +22,8 @@ pub(super) struct AckState {
     pub(super) ts_recent: u32,
     /// What is added to the time to make our timestamps.
     pub(super) ts_offset: u32,
-    /// When TS.Recent was last set.
-    pub(super) ts_recent_at: Instant,
+    /// When TS.Recent was last set, in seconds of the clock.
+    ts_recent_at_secs: u32,
     /// Bytes received since the last acknowledgement.
     unacknowledged: u32,
     /// Segments that are still acknowledged at once.
@@ -49,7 +49,7 @@ impl AckState {
             last_sent: SeqNumber(0),
             ts_recent: 0,
             ts_offset,
-            ts_recent_at: Instant::ZERO,
+            ts_recent_at_secs: 0,
             unacknowledged: 0,
             quick: 0,
             duplicates: 0,
@@ -60,7 +60,18 @@ impl AckState {
     /// The connection is established.
     pub(super) fn start(&mut self, quick_acks: u8, now: Instant) {
         self.quick = quick_acks;
-        self.ts_recent_at = now;
+        self.ts_recent_set(now);
+    }
+
+    /// TS.Recent was set.
+    pub(super) fn ts_recent_set(&mut self, now: Instant) {
+        self.ts_recent_at_secs = (now.as_millis() / 1000) as u32;
+    }
+
+    /// How long ago TS.Recent was set, to the second.
+    pub(super) fn ts_recent_age(&self, now: Instant) -> Duration {
+        let secs = ((now.as_millis() / 1000) as u32).wrapping_sub(self.ts_recent_at_secs);
+        Duration::from_secs(u64::from(secs))
     }
 
     /// Data arrived in order, `len` bytes in pieces of `segment_size`.

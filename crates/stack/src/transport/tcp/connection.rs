@@ -173,7 +173,7 @@ impl Connection {
             rtt: RttEstimator::default(),
             congestion: Controller::Reno(Reno::new(1, false)),
             recovery: NewReno::new(iss),
-            flight: Flight::new(iss),
+            flight: Flight::default(),
             send_buffer: Rope::new(),
             receive_buffer: Rope::new(),
             reassembly: None,
@@ -212,10 +212,10 @@ impl Connection {
 
     /// The handshake is complete: sets the windows that depend on the segment size.
     pub(super) fn established(&mut self, cx: &mut Context<'_>, handshake_lossy: bool) {
-        self.snd.mss = self.snd.peer_mss.saturating_sub(self.option_bytes()).max(super::options::MIN_MSS);
+        self.snd.fit(usize::from(self.snd.peer_mss), self.option_bytes());
         self.ack.start(cx.config.tcp.quick_acks, cx.now);
         self.timers.close = Instant::MAX;
-        self.congestion = Controller::Reno(Reno::new(u64::from(self.snd.mss), handshake_lossy));
+        self.congestion = Controller::Reno(Reno::new(u64::from(self.snd.mss()), handshake_lossy));
         self.set_state(cx, State::Established);
         self.record_cwnd(cx, CwndReason::Initial);
         self.notify(cx, Readiness::CONNECTED | Readiness::WRITABLE);
@@ -349,7 +349,7 @@ impl Connection {
         assert!(una.le(nxt) && nxt.le(max), "SND.UNA {una:?}, SND.NXT {nxt:?}, highest sent {max:?}");
         assert!(self.rcv.nxt.le(self.rcv.adv) || !self.rcv.started(), "RCV.NXT beyond the window");
         if self.state.may_transmit() {
-            assert_eq!(self.flight.end(), nxt, "the flight ends at SND.NXT");
+            assert_eq!(self.flight.end(una), nxt, "the flight ends at SND.NXT");
             let fin_sent = u32::from(nxt.distance_from(una) > self.send_buffer.len() as u32);
             assert!(nxt.distance_from(una) <= self.send_buffer.len() as u32 + fin_sent);
             assert!(fin_sent == 0 || self.flags.contains(Flags::FIN_QUEUED));

@@ -31,46 +31,42 @@ pub(crate) struct Answered {
 }
 
 /// The transmissions between SND.UNA and SND.NXT, in order.
-#[derive(Debug)]
+///
+/// SND.UNA, where the first one begins, is kept by the connection and given to each call.
+#[derive(Debug, Default)]
 pub(crate) struct Flight {
-    /// SND.UNA.
-    start: SeqNumber,
     records: VecDeque<Record>,
 }
 
 impl Flight {
-    pub(crate) const fn new(start: SeqNumber) -> Self {
-        Flight { start, records: VecDeque::new() }
-    }
-
     /// Notes that everything up to `end` was sent, the part not noted before for the first time.
     pub(crate) fn sent(&mut self, end: SeqNumber, now: Instant) {
-        debug_assert!(self.end().lt(end), "{end:?} was sent before");
+        debug_assert!(self.records.back().is_none_or(|last| last.end.lt(end)), "{end:?} was sent before");
         self.records.push_back(Record { end, retransmitted: false, sent_at: now });
     }
 
     /// Notes that `from..to` was sent again.
-    pub(crate) fn retransmitted(&mut self, from: SeqNumber, to: SeqNumber, now: Instant) {
-        let first = self.split_at(from);
-        let behind = self.split_at(to);
+    pub(crate) fn retransmitted(&mut self, una: SeqNumber, from: SeqNumber, to: SeqNumber, now: Instant) {
+        let first = self.split_at(una, from);
+        let behind = self.split_at(una, to);
         for record in self.records.range_mut(first..behind) {
             (record.retransmitted, record.sent_at) = (true, now);
         }
     }
 
-    /// Removes what lies before `una`, which advances, and tells of the oldest transmission that it
+    /// SND.UNA advances from `from` to `una`: removes what lies before, and tells of the oldest transmission that it
     /// acknowledges.
-    pub(crate) fn acknowledged(&mut self, una: SeqNumber) -> Option<Answered> {
+    pub(crate) fn acknowledged(&mut self, from: SeqNumber, una: SeqNumber) -> Option<Answered> {
         let sent_at = self.records.front().map(|record| record.sent_at);
         let mut once = true;
-        while let Some(record) = self.records.front().filter(|_| self.start.lt(una)) {
+        let mut begin = from;
+        while let Some(record) = self.records.front().filter(|_| begin.lt(una)) {
             once &= !record.retransmitted;
-            self.start = record.end.min(una);
+            begin = record.end;
             if record.end.le(una) {
                 self.records.pop_front();
             }
         }
-        self.start = una;
         if self.records.is_empty() && self.records.capacity() > KEEP {
             self.records = VecDeque::new();
         }
@@ -83,14 +79,15 @@ impl Flight {
     }
 
     /// Where the last transmission ends: SND.NXT.
-    pub(crate) fn end(&self) -> SeqNumber {
-        self.records.back().map_or(self.start, |record| record.end)
+    #[cfg(any(test, debug_assertions))]
+    pub(crate) fn end(&self, una: SeqNumber) -> SeqNumber {
+        self.records.back().map_or(una, |record| record.end)
     }
 
     /// Makes a record begin at `seq`, and gives its index; the number of records when it is the end.
-    fn split_at(&mut self, seq: SeqNumber) -> usize {
+    fn split_at(&mut self, una: SeqNumber, seq: SeqNumber) -> usize {
         let index = self.records.partition_point(|record| record.end.le(seq));
-        let begin = index.checked_sub(1).map_or(self.start, |before| self.records[before].end);
+        let begin = index.checked_sub(1).map_or(una, |before| self.records[before].end);
         match self.records.get(index) {
             Some(&record) if begin.lt(seq) => {
                 self.records.insert(index, Record { end: seq, ..record });
@@ -110,34 +107,45 @@ mod tests {
     #[test]
     fn tells_when_the_oldest_was_sent_and_whether_all_were_sent_once() {
         let base = SeqNumber(u32::MAX - 150);
-        let mut flight = Flight::new(base);
+        let mut flight = Flight::default();
         for i in 1..=6 {
             flight.sent(base + i * 100, AT(u64::from(i)));
         }
-        flight.retransmitted(base + 100, base + 200, AT(50));
+        flight.retransmitted(base, base + 100, base + 200, AT(50));
         let answered = |ms, once| Some(Answered { sent_at: AT(ms), once });
-        assert_eq!(flight.acknowledged(base + 100), answered(1, true));
-        assert_eq!(flight.acknowledged(base + 300), answered(50, false), "the third waited for the second");
-        assert_eq!(flight.acknowledged(base + 350), answered(4, true), "a part of a super-segment");
-        assert_eq!(flight.acknowledged(base + 600), answered(4, true));
-        assert_eq!(flight.end(), base + 600);
+        assert_eq!(flight.acknowledged(base, base + 100), answered(1, true));
+        assert_eq!(
+            flight.acknowledged(base + 100, base + 300),
+            answered(50, false),
+            "the third waited for the second"
+        );
+        assert_eq!(
+            flight.acknowledged(base + 300, base + 350),
+            answered(4, true),
+            "a part of a super-segment"
+        );
+        assert_eq!(flight.acknowledged(base + 350, base + 600), answered(4, true));
+        assert_eq!(flight.end(base + 600), base + 600);
     }
 
     #[test]
     fn a_part_that_is_sent_again_leaves_the_rest_as_it_was() {
         let base = SeqNumber(0);
-        let mut flight = Flight::new(base);
+        let mut flight = Flight::default();
         flight.sent(base + 1000, AT(1));
         flight.sent(base + 2000, AT(2));
-        flight.retransmitted(base, base + 100, AT(9));
-        flight.retransmitted(base + 900, base + 1100, AT(9));
-        flight.retransmitted(base + 1900, base + 2000, AT(9));
+        flight.retransmitted(base, base, base + 100, AT(9));
+        flight.retransmitted(base, base + 900, base + 1100, AT(9));
+        flight.retransmitted(base, base + 1900, base + 2000, AT(9));
         let records: alloc::vec::Vec<_> = flight.records.iter().map(|r| (r.end.0, r.retransmitted)).collect();
         assert_eq!(
             records,
             [(100, true), (900, false), (1000, true), (1100, true), (1900, false), (2000, true)]
         );
-        assert!(!flight.acknowledged(base + 100).unwrap().once);
-        assert_eq!(flight.acknowledged(base + 500), Some(Answered { sent_at: AT(1), once: true }));
+        assert!(!flight.acknowledged(base, base + 100).unwrap().once);
+        assert_eq!(
+            flight.acknowledged(base + 100, base + 500),
+            Some(Answered { sent_at: AT(1), once: true })
+        );
     }
 }

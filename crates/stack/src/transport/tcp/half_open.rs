@@ -93,7 +93,7 @@ impl HalfOpen {
             irs: syn.seq,
             ts_recent: negotiated.timestamps.unwrap_or(0),
             window: u16::try_from(ours.receive_buffer).unwrap_or(u16::MAX),
-            peer_mss: negotiated.peer_mss.min(u32::from(u16::MAX)) as u16,
+            peer_mss: negotiated.peer_mss,
             mss: options::announced_mss(mtu, tuple.remote_address),
             window_scale: negotiated.window_scale,
             timestamps: negotiated.timestamps.is_some(),
@@ -196,7 +196,7 @@ impl HalfOpen {
         };
         let mut connection = Connection::new(cx.now, opening);
         let negotiated = Negotiated {
-            peer_mss: u32::from(self.peer_mss),
+            peer_mss: self.peer_mss,
             window_scale: self.window_scale,
             timestamps: self.timestamps.then_some(self.ts_recent),
         };
@@ -257,7 +257,7 @@ impl Connection {
         let iss = self.cold.iss;
         self.flight.sent(iss + 1, sent_at);
         if retries > 0 {
-            self.flight.retransmitted(iss, iss + 1, sent_at);
+            self.flight.retransmitted(iss, iss, iss + 1, sent_at);
         }
         self.snd.nxt = iss + 1;
         self.snd.max = iss + 1;
@@ -265,7 +265,7 @@ impl Connection {
         // The window of the SYN-ACK; the third segment brings the peer's.
         self.rcv.adv = self.rcv.nxt + u32::from(window);
         self.ack.last_sent = self.rcv.nxt;
-        self.ack.ts_recent_at = sent_at;
+        self.ack.ts_recent_set(sent_at);
         self.snd.wl1 = self.cold.irs;
         self.snd.wl2 = iss;
         self.cold.statistics.segments_sent = 1 + u64::from(retries);

@@ -70,7 +70,7 @@ impl Connection {
     /// A router cannot pass our segments on. Those in flight are lost for their size, which is no sign of
     /// congestion: they are sent again at once, cut for the smaller path.
     fn on_packet_too_big(&mut self, cx: &mut Context<'_>, mtu: u32) {
-        let largest = self.snd.mss + self.option_bytes() + 20;
+        let largest = self.snd.mss() + self.option_bytes() + 20;
         let too_large =
             mtu == 0 || mtu < largest + super::options::ip_header_len(self.tuple.remote_address) as u32;
         if too_large && !self.state.is_opening() {
@@ -87,7 +87,8 @@ impl Connection {
             self.flags.remove(Flags::RESET_DUE);
         } else {
             self.cold.soft_error = Some(TcpError::HostUnreachable);
-            if self.snd.una == self.snd.nxt && !self.send_buffer.is_empty() {
+            let fin_waits = self.flags.contains(Flags::FIN_QUEUED) && !self.snd.fin_sent;
+            if self.snd.una == self.snd.nxt && (fin_waits || !self.send_buffer.is_empty()) {
                 // What waits was never sent, so no retransmission timer would try again.
                 self.start_persist_timer(cx);
                 self.arm(cx);

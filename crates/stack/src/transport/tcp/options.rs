@@ -9,8 +9,8 @@ use super::TcpOptions;
 /// Bytes of a timestamps option with its padding, in every segment (RFC 7323 appendix A).
 pub(super) const TIMESTAMP_BYTES: u32 = 12;
 /// The segment size of a peer that sends no MSS option (RFC 9293 3.7.1).
-const DEFAULT_MSS_V4: u32 = 536;
-const DEFAULT_MSS_V6: u32 = 1220;
+const DEFAULT_MSS_V4: u16 = 536;
+const DEFAULT_MSS_V6: u16 = 1220;
 /// No peer gets us below so many bytes of data in a segment: a tiny MSS only multiplies our work.
 pub(super) const MIN_MSS: u32 = 48;
 /// The largest window scale (RFC 7323 2.3).
@@ -20,7 +20,7 @@ const MAX_SHIFT: u8 = 14;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Negotiated {
     /// The largest segment that the peer takes: data and options, without the fixed header (RFC 6691).
-    pub(super) peer_mss: u32,
+    pub(super) peer_mss: u16,
     /// The shift of the windows that the peer sends; `None` when windows are not scaled in either
     /// direction (RFC 7323 2.2).
     pub(super) window_scale: Option<u8>,
@@ -33,7 +33,7 @@ impl Negotiated {
     pub(super) fn new(syn: &TcpHeader, remote: IpAddr, ours: &TcpOptions) -> Self {
         let default_mss = if remote.is_ipv4() { DEFAULT_MSS_V4 } else { DEFAULT_MSS_V6 };
         Negotiated {
-            peer_mss: syn.options.mss.map_or(default_mss, u32::from).max(MIN_MSS),
+            peer_mss: syn.options.mss.unwrap_or(default_mss).max(MIN_MSS as u16),
             window_scale: syn
                 .options
                 .window_scale
@@ -106,7 +106,7 @@ mod tests {
     fn a_tiny_mss_or_a_wild_shift_is_brought_into_range() {
         let syn = TcpHeader { options: syn_options(0, Some(255), None), ..TcpHeader::default() };
         let negotiated = Negotiated::new(&syn, IpAddr::from([1; 16]), &TcpOptions::default());
-        assert_eq!((negotiated.peer_mss, negotiated.window_scale), (MIN_MSS, Some(14)));
+        assert_eq!((negotiated.peer_mss, negotiated.window_scale), (48, Some(14)));
     }
 
     #[test]

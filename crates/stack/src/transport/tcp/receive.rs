@@ -106,7 +106,7 @@ impl Connection {
         // then stall the connection, so like Linux we take it, unprotected by PAWS.
         let Some(stamp) = segment.header.options.timestamps else { return Ok(()) };
         let older = (stamp.value.wrapping_sub(self.ack.ts_recent) as i32) < 0;
-        if !older || cx.now - self.ack.ts_recent_at > PAWS_VALID {
+        if !older || self.ack.ts_recent_age(cx.now) > PAWS_VALID {
             return Ok(());
         }
         self.acknowledge_refused(cx, segment);
@@ -209,10 +209,10 @@ impl Connection {
     fn update_ts_recent(&mut self, cx: &Context<'_>, segment: &Segment<'_>) {
         let Some(stamp) = segment.header.options.timestamps else { return };
         let newer = (stamp.value.wrapping_sub(self.ack.ts_recent) as i32) >= 0
-            || cx.now - self.ack.ts_recent_at > PAWS_VALID;
+            || self.ack.ts_recent_age(cx.now) > PAWS_VALID;
         if self.flags.contains(Flags::TIMESTAMPS) && newer && segment.seq.le(self.ack.last_sent) {
             self.ack.ts_recent = stamp.value;
-            self.ack.ts_recent_at = cx.now;
+            self.ack.ts_recent_set(cx.now);
         }
     }
 }

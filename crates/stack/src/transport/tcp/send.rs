@@ -39,10 +39,10 @@ pub(super) struct SendSpace {
     pub(super) max_wnd: u32,
     /// Behind the last segment that was sent short (Minshall's variant of Nagle's algorithm).
     pub(super) short_end: SeqNumber,
-    /// Data bytes of a full segment (Eff.snd.MSS).
-    pub(super) mss: u32,
+    /// Data bytes of a full segment (Eff.snd.MSS). At most 65,535, as the peer's MSS option.
+    mss: u16,
     /// The peer's MSS option.
-    pub(super) peer_mss: u32,
+    pub(super) peer_mss: u16,
     /// The shift of the windows that the peer sends.
     pub(super) shift: u8,
     /// Our FIN has been sent.
@@ -60,11 +60,23 @@ impl SendSpace {
             wl2: SeqNumber(0),
             max_wnd: 0,
             short_end: iss,
-            mss: MIN_MSS,
-            peer_mss: MIN_MSS,
+            mss: MIN_MSS as u16,
+            peer_mss: MIN_MSS as u16,
             shift: 0,
             fin_sent: false,
         }
+    }
+
+    /// Data bytes of a full segment.
+    pub(super) fn mss(&self) -> u32 {
+        u32::from(self.mss)
+    }
+
+    /// Data bytes of a full segment, for a path that takes `fits` bytes behind the fixed headers, of which
+    /// every segment uses `options` for options.
+    pub(super) fn fit(&mut self, fits: usize, options: u32) {
+        let mss = u32::from(self.peer_mss).min(fits as u32).saturating_sub(options);
+        self.mss = mss.max(MIN_MSS) as u16;
     }
 
     /// Behind the last byte that the program has written.
@@ -124,8 +136,7 @@ impl Connection {
     /// The segment size that fits the path, as it is now known.
     fn fit_path(&mut self, path: &Path) {
         let fits = path.mtu.saturating_sub(ip_header_len(self.tuple.remote_address) + TcpHeader::LEN);
-        let mss = self.snd.peer_mss.min(fits as u32).saturating_sub(self.option_bytes());
-        self.snd.mss = mss.max(MIN_MSS);
+        self.snd.fit(fits, self.option_bytes());
     }
 
     /// Most bytes of data in one super-segment: what the device takes, in whole segments. Half of the
@@ -133,7 +144,7 @@ impl Connection {
     fn super_segment_budget(&self, path: &Path) -> u32 {
         let headers =
             ip_header_len(self.tuple.remote_address) + TcpHeader::LEN + self.option_bytes() as usize;
-        let mss = self.snd.mss;
+        let mss = self.snd.mss();
         let bytes = path.max_bytes.saturating_sub(headers).min(usize::from(u16::MAX) - headers) as u32;
         let half = u32::try_from(self.congestion.get().cwnd() / 2).unwrap_or(u32::MAX);
         let segments = (bytes.min(half) / mss).clamp(1, path.max_segments.max(1) as u32);
@@ -169,19 +180,19 @@ impl Connection {
     /// What recovery wants sent again, as far as the congestion window lets it.
     fn plan_retransmission(&self, budget: u32) -> Option<Plan> {
         let (from, until) = self.recovery.lost()?;
-        let in_flight = self.recovery.in_flight(self.snd.una, self.snd.nxt, self.snd.mss);
+        let in_flight = self.recovery.in_flight(self.snd.una, self.snd.nxt, self.snd.mss());
         let first = from == self.snd.una;
         let wanted = until.distance_from(from);
         let mut len = wanted.min(budget).min(self.congestion_room(in_flight));
-        if len < wanted.min(self.snd.mss) {
+        if len < wanted.min(self.snd.mss()) {
             if !first {
                 return None;
             }
             // The first segment goes whatever is in flight: everything waits for it.
-            len = wanted.min(self.snd.mss);
+            len = wanted.min(self.snd.mss());
         }
         if len < wanted {
-            len -= len % self.snd.mss;
+            len -= len % self.snd.mss();
         }
         // Nothing is sent beyond a window that has shrunk (RFC 9293 3.8.6), but for one byte that asks
         // whether it has opened again.
@@ -203,7 +214,7 @@ impl Connection {
     /// (RFC 9293 3.8.6.1).
     fn plan_probe(&self) -> Option<Plan> {
         let waiting = self.snd.end(&self.send_buffer).distance_from(self.snd.nxt);
-        let len = waiting.min(self.snd.usable().max(1)).min(self.snd.mss);
+        let len = waiting.min(self.snd.usable().max(1)).min(self.snd.mss());
         let fin = waiting == 0 && self.flags.contains(Flags::FIN_QUEUED) && !self.snd.fin_sent;
         let why = SendReason::WindowProbe { number: self.cold.expiries };
         (len > 0 || fin).then_some(Plan { seq: self.snd.nxt, len, fin, why })
@@ -221,10 +232,10 @@ impl Connection {
             return Err(Limit::Application);
         }
         let usable = snd.usable();
-        let in_flight = self.recovery.in_flight(snd.una, snd.nxt, snd.mss);
+        let in_flight = self.recovery.in_flight(snd.una, snd.nxt, snd.mss());
         let room = self.congestion_room(in_flight);
         let len = waiting.min(budget).min(usable).min(room);
-        let full = len - len % snd.mss;
+        let full = len - len % snd.mss();
         let ends = len == waiting;
         if ends && fin_waits && usable > len {
             // The FIN goes with the last of the data, however short that is.
@@ -234,7 +245,7 @@ impl Connection {
             return Err(if usable == 0 { Limit::ReceiveWindow } else { Limit::CongestionWindow });
         }
         let new_data = |len| Ok(Plan { seq: snd.nxt, len, fin: false, why: SendReason::NewData });
-        if ends && !len.is_multiple_of(snd.mss) {
+        if ends && !len.is_multiple_of(snd.mss()) {
             // RFC 9293 3.7.4, Nagle, in the variant that waits only for another short segment: a short end
             // of the data goes if none is on its way.
             let short_waits = snd.short_end.gt(snd.una);
@@ -246,7 +257,7 @@ impl Connection {
         if full > 0 {
             return new_data(full);
         }
-        if usable < waiting.min(snd.mss) {
+        if usable < waiting.min(snd.mss()) {
             // RFC 9293 3.8.6.2.1, (3): less than a segment goes if it is at least half of the largest
             // window that the peer ever had; otherwise the persist timer decides.
             if usable > 0 && 2 * u64::from(usable) >= u64::from(snd.max_wnd) && room >= usable {
@@ -262,7 +273,7 @@ impl Connection {
     fn congestion_room(&self, in_flight: u32) -> u32 {
         let room = self.congestion.get().cwnd().saturating_sub(u64::from(in_flight));
         let room = u32::try_from(room).unwrap_or(u32::MAX);
-        if in_flight == 0 { room.max(self.snd.mss) } else { room }
+        if in_flight == 0 { room.max(self.snd.mss()) } else { room }
     }
 
     /// RFC 5681 4.1: what was learned about the path before a pause is not true any more.
@@ -274,7 +285,7 @@ impl Connection {
         self.cold.last_sent_at = cx.now;
         self.ack.restart(cx.config.tcp.quick_acks);
         let before = self.congestion.get().cwnd();
-        self.congestion.get_mut().on_idle(u64::from(self.snd.mss));
+        self.congestion.get_mut().on_idle(u64::from(self.snd.mss()));
         if self.congestion.get().cwnd() != before {
             self.record_cwnd(cx, CwndReason::Idle);
         }
@@ -287,7 +298,7 @@ impl Connection {
         let fin_only = waiting == 0 && self.flags.contains(Flags::FIN_QUEUED) && !self.snd.fin_sent;
         usable > 0
             && (fin_only
-                || usable >= waiting.min(self.snd.mss)
+                || usable >= waiting.min(self.snd.mss())
                 || 2 * u64::from(usable) >= u64::from(self.snd.max_wnd))
     }
 }

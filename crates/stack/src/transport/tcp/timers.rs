@@ -157,8 +157,8 @@ impl Connection {
         if self.state.is_opening() {
             self.flags.insert(Flags::SYN_DUE);
         } else {
-            let mss = u64::from(self.snd.mss);
-            let in_flight = u64::from(self.recovery.in_flight(self.snd.una, self.snd.nxt, self.snd.mss));
+            let mss = u64::from(self.snd.mss());
+            let in_flight = u64::from(self.recovery.in_flight(self.snd.una, self.snd.nxt, self.snd.mss()));
             let again = number > 1 && self.cold.timeout_una == self.snd.una;
             self.cold.timeout_una = self.snd.una;
             self.congestion.get_mut().on_timeout(in_flight, mss, again);

@@ -29,7 +29,7 @@ impl Connection {
         let duplicate = ack == una && self.is_duplicate(segment, window);
         self.update_window(segment, ack, window);
         let advanced = if ack.gt(una) { ack.distance_from(una) } else { 0 };
-        let in_flight = self.recovery.in_flight(una, self.snd.nxt, self.snd.mss);
+        let in_flight = self.recovery.in_flight(una, self.snd.nxt, self.snd.mss());
         if advanced > 0 {
             self.advance(cx, ack, segment.header, in_flight);
         } else if duplicate {
@@ -38,7 +38,7 @@ impl Connection {
         if advanced > 0 || duplicate {
             self.recover(
                 cx,
-                AckSeen { una: self.snd.una, nxt: self.snd.nxt, advanced, duplicate, mss: self.snd.mss },
+                AckSeen { una: self.snd.una, nxt: self.snd.nxt, advanced, duplicate, mss: self.snd.mss() },
                 in_flight,
             );
         }
@@ -56,7 +56,7 @@ impl Connection {
 
     /// Our SYN is acknowledged (RFC 9293 3.10.7.3, fourth; 3.10.7.4, fifth, SYN-RECEIVED).
     pub(super) fn acknowledge_syn(&mut self, cx: &mut Context<'_>, header: &TcpHeader) {
-        let answered = self.flight.acknowledged(self.cold.iss + 1);
+        let answered = self.flight.acknowledged(self.cold.iss, self.cold.iss + 1);
         self.snd.una = self.cold.iss + 1;
         self.snd.nxt = self.snd.una;
         self.flags.remove(Flags::SYN_DUE);
@@ -97,7 +97,7 @@ impl Connection {
         let advanced = ack.distance_from(self.snd.una);
         // Our FIN takes a sequence number and no place in the buffer.
         let data = (advanced as usize).min(self.send_buffer.len());
-        let answered = self.flight.acknowledged(ack);
+        let answered = self.flight.acknowledged(self.snd.una, ack);
         // It may have gone as a window probe, which is not counted as sent.
         self.snd.fin_sent |= advanced as usize > data;
         self.snd.una = ack;
@@ -107,7 +107,7 @@ impl Connection {
         self.cold.progress_at = cx.now;
         self.cold.expiries = 0;
         self.cold.soft_error = None;
-        let samples_per_round = u64::from(in_flight).div_ceil(2 * u64::from(self.snd.mss));
+        let samples_per_round = u64::from(in_flight).div_ceil(2 * u64::from(self.snd.mss()));
         self.sample_rtt(cx, answered, header, samples_per_round);
         self.wake_writer(cx);
     }

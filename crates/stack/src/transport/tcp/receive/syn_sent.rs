@@ -53,7 +53,7 @@ impl Connection {
         let negotiated = Negotiated::new(segment.header, self.tuple.remote_address, &self.cold.options);
         self.negotiated(segment.seq, &negotiated);
         self.ack.last_sent = self.rcv.nxt;
-        self.ack.ts_recent_at = cx.now;
+        self.ack.ts_recent_set(cx.now);
         // The window of a SYN is never scaled (RFC 7323 2.2).
         self.snd.wnd = u32::from(segment.header.window);
         self.snd.max_wnd = self.snd.wnd;

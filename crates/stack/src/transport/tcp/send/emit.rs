@@ -49,7 +49,7 @@ impl Connection {
     pub(super) fn emit_planned(&mut self, cx: &mut Context<'_>, plan: Plan) -> Departing {
         let Plan { seq, len, fin, why } = plan;
         let offset = seq.distance_from(self.snd.una) as usize;
-        let slices = self.send_buffer.slices(cx.pool, offset, len as usize);
+        let slices = self.send_buffer.slices(offset, len as usize);
         let ends = offset + len as usize == self.send_buffer.len();
         let mut flags = TcpFlags::ACK;
         flags.set(TcpFlags::FIN, fin);
@@ -57,18 +57,18 @@ impl Connection {
         flags.set(TcpFlags::PSH, len > 0 && ends);
         let mut segment = self.emit(cx, seq, flags, why, len);
         segment.slices = slices;
-        segment.segment_size = segment_size(len, self.snd.mss);
+        segment.segment_size = segment_size(len, self.snd.mss());
         self.note_sent(cx, plan, ends);
         segment
     }
 
     fn note_sent(&mut self, cx: &mut Context<'_>, Plan { seq, len, fin, why }: Plan, ends: bool) {
         let to = seq + len + u32::from(fin);
-        let segments = u64::from(len.div_ceil(self.snd.mss).max(1));
+        let segments = u64::from(len.div_ceil(self.snd.mss()).max(1));
         self.cold.statistics.segments_sent += segments - 1;
         if seq.lt(self.snd.nxt) {
             self.cold.statistics.retransmits += segments;
-            self.flight.retransmitted(seq, to, cx.now);
+            self.flight.retransmitted(self.snd.una, seq, to, cx.now);
             self.recovery.on_retransmit(to);
             self.start_retransmission_timer(cx);
             return;
@@ -88,7 +88,7 @@ impl Connection {
         self.snd.fin_sent |= fin;
         self.cold.last_sent_at = cx.now;
         self.cold.statistics.bytes_sent += u64::from(len);
-        if ends && len % self.snd.mss != 0 {
+        if ends && len % self.snd.mss() != 0 {
             self.snd.short_end = to;
         }
         self.start_retransmission_timer(cx);
@@ -136,7 +136,7 @@ impl Connection {
         let segment = self.emit_with(cx, iss, flags, why, 0, options);
         if again {
             self.cold.statistics.retransmits += 1;
-            self.flight.retransmitted(iss, iss + 1, cx.now);
+            self.flight.retransmitted(iss, iss, iss + 1, cx.now);
         } else {
             self.flight.sent(iss + 1, cx.now);
             self.snd.nxt = iss + 1;

@@ -154,6 +154,11 @@ impl Host {
 
     /// A segment from [`REMOTE`] to [`LOCAL`]. Gives why it was dropped, and what was answered at once.
     pub(super) fn take(&mut self, seg: &Seg) -> (Option<DropReason>, Option<Seg>) {
+        self.take_merged(seg, None)
+    }
+
+    /// The same for a super-segment, merged from segments of `size` bytes.
+    pub(super) fn take_merged(&mut self, seg: &Seg, size: Option<u16>) -> (Option<DropReason>, Option<Seg>) {
         let header = TcpHeader {
             source_port: REMOTE.port(),
             destination_port: LOCAL.port(),
@@ -177,7 +182,7 @@ impl Host {
             dscp: 0,
             ecn: Ecn::NotEct,
             payload: payload.freeze(),
-            segment_size: None,
+            segment_size: size.and_then(core::num::NonZeroU16::new),
             checksum: ReceivedChecksum::Valid,
             broadcast: false,
             invoking: Bytes::new(),

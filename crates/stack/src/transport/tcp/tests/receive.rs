@@ -416,3 +416,45 @@ fn the_memory_limit_refuses_text_without_losing_it() {
     assert_eq!(host.take(&second), (None, None));
     assert_eq!(host.read(peer.id), [2; 800]);
 }
+
+#[test]
+fn a_merged_segment_counts_as_the_segments_that_it_was_merged_from() {
+    let mut host = Host::new();
+    let mut peer = settled(&mut host);
+    let merged = peer.data(&[1; 1000]);
+    host.take_merged(&merged, Some(500));
+    assert_eq!(host.sends(peer.id).len(), 1, "two full segments of 500");
+    let single = peer.data(&[1; 500]);
+    host.take(&single);
+    assert_eq!(host.sends(peer.id).len(), 0);
+    let info = host.layer.get(peer.id).unwrap().info(&host.config.tcp);
+    assert_eq!(info.rcv_mss, 500);
+}
+
+#[test]
+fn a_merged_segment_is_trimmed_at_both_edges_of_the_window() {
+    let mut host = Host::new();
+    let mut peer = host.established();
+    let first = peer.data(&[1; 10_000]);
+    host.take_merged(&first, Some(1000));
+    // It begins 5,000 bytes before the window and ends 4,465 behind it.
+    let wide = Seg { seq: first.seq + 5_000, ..peer.ack() }.data(&std::vec![2; 65_000]);
+    assert_eq!(host.take_merged(&wide, Some(1000)), (None, None));
+    let got = host.read(peer.id);
+    assert_eq!(got.len(), 65_535);
+    assert!(got[..10_000].iter().all(|byte| *byte == 1) && got[10_000..].iter().all(|byte| *byte == 2));
+    assert_eq!(host.sends(peer.id).last().unwrap().ack, first.seq + 65_535);
+}
+
+#[test]
+fn a_merged_segment_over_a_hole_keeps_what_came_first() {
+    let mut host = Host::new();
+    let mut peer = host.established();
+    let start = peer.nxt;
+    host.take(&Seg { seq: start + 2_000, ..peer.ack() }.data(&[9; 1000]));
+    let merged = peer.data(&[1; 5_000]);
+    host.take_merged(&merged, Some(1000));
+    let got = host.read(peer.id);
+    assert_eq!(got.len(), 5_000);
+    assert!((0..5_000).all(|i| got[i] == if (2_000..3_000).contains(&i) { 9 } else { 1 }));
+}
