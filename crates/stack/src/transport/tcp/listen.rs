@@ -22,6 +22,13 @@ pub struct TcpListen {
     pub options: TcpOptions,
 }
 
+impl TcpListen {
+    /// At `local`, accepting by itself, with room for 128 connections and the default choices.
+    pub fn at(local: SocketAddr) -> Self {
+        TcpListen { local, backlog: 128, decide: false, options: TcpOptions::default() }
+    }
+}
+
 /// Names a connection that waits for a decision.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct IncomingId(pub(crate) Key);

@@ -32,6 +32,13 @@ pub struct TcpConnect {
     pub options: TcpOptions,
 }
 
+impl TcpConnect {
+    /// To `remote`, from whatever address and port fit, with the default choices.
+    pub fn to(remote: SocketAddr) -> Self {
+        TcpConnect { remote, local: None, options: TcpOptions::default() }
+    }
+}
+
 impl TcpLayer {
     /// Begins a connection from one of our addresses.
     pub(crate) fn connect(

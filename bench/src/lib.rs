@@ -1,1 +1,0 @@
-//! Benchmarks: ratios to other stacks, measured in the same run.
