@@ -37,7 +37,7 @@ trait Load {
 }
 
 /// Measures and prints the table.
-pub fn run() {
+pub(crate) fn run() {
     println!("request and reply of {MESSAGE} bytes in memory, beside idle connections");
     println!("(medians of {ROUNDS} interleaved pairs)\n");
     println!("{:>8} {:>14} {:>14} {:>9}", "idle", "fathom", "smoltcp 0.14", "ratio");

@@ -41,7 +41,7 @@ impl End {
 }
 
 /// A client and a server of ours with one busy connection beside idle ones.
-pub struct Fathom {
+pub(super) struct Fathom {
     client: End,
     server: End,
     now: Instant,

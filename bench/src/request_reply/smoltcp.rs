@@ -97,7 +97,7 @@ impl End {
 }
 
 /// A client and a server of smoltcp with one busy connection beside idle ones.
-pub struct Smoltcp {
+pub(super) struct Smoltcp {
     client: End,
     server: End,
     now: Instant,
