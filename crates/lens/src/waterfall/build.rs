@@ -358,7 +358,10 @@ fn timings(spans: &[Span], hops: &[&Span], evidence: &Evidence, total: Duration,
             let flow = children.iter().rev().find_map(|span| span.flow).and_then(|flow| evidence.flow(flow));
             let end = request.end.as_ref().map_or(last, |(at, _)| *at);
             let sent = flow.and_then(|flow| {
-                flow.data_sent.iter().rev().find(|at| **at >= request.start && **at <= end).copied()
+                // What the answer answers was sent a round trip before it. Later data is of something else,
+                // such as the acknowledgement of HTTP/2 settings.
+                let latest = end - flow.rtt.unwrap_or_default() * 9 / 10;
+                flow.data_sent.iter().rev().find(|at| **at >= request.start && **at <= latest).copied()
             });
             timings.post_transfer += sent.unwrap_or(request.start) - hop.start;
         }

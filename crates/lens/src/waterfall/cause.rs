@@ -174,8 +174,9 @@ impl Cause {
             Cause::PeerRepeats { frames } => {
                 format!("{}, repaired +{ms} (peer's RTO)", plural(*frames, "loss", "losses"))
             }
-            Cause::Serialisation { bytes, rate, .. } => {
-                and_ms(format!("{} at {}", amount(*bytes), bit_rate(*rate as f64)))
+            Cause::Serialisation { up, bytes, rate } => {
+                let way = if *up { "up" } else { "down" };
+                and_ms(format!("{} {way} at {}", amount(*bytes), bit_rate(*rate as f64)))
             }
             Cause::Jitter => format!("jitter +{ms}"),
             Cause::PeerWindow { rounds } => and_ms(format!("{rounds} RTT for the sender's window")),

@@ -368,7 +368,7 @@ fn a_download_is_the_rate_of_the_link_and_waits_for_the_window() {
     let waterfall = run.waterfall_with(&hints);
     assert_eq!(
         rows(&waterfall)[4],
-        ("response", 112.0, "10 kB at 1 Mbit/s 80.0 · 1 pause of the server 32.0".into())
+        ("response", 112.0, "10 kB down at 1 Mbit/s 80.0 · 1 pause of the server 32.0".into())
     );
     let unknown = run.waterfall();
     assert_eq!(unknown.phases[4].reason(), "1 pause of the server 40.0 · 9.6 kB arriving 72.0");
@@ -402,7 +402,7 @@ fn the_rate_of_the_link_is_told_where_frames_are_large() {
     // 1000 bytes with their headers, which is 8 ms at 1 Mbit/s.
     run.data(68.0, 960);
     let hints = Hints { rate_down: Some(1_000_000), links: vec![LinkType::Raw], ..Hints::default() };
-    assert_eq!(run.waterfall_with(&hints).phases[2].reason(), "1 RTT 20.0 · 1 kB at 1 Mbit/s 8.0");
+    assert_eq!(run.waterfall_with(&hints).phases[2].reason(), "1 RTT 20.0 · 1 kB down at 1 Mbit/s 8.0");
 }
 
 #[test]
@@ -559,6 +559,16 @@ fn hops_have_rows_of_their_own_and_curls_times_are_sums_over_them() {
         at("http://example.com/a\n") < at("connect") && at("connect") < at("http://example.com/b\n"),
         "{text}"
     );
+}
+
+#[test]
+fn the_request_was_sent_a_round_trip_before_it_was_answered() {
+    let mut run = Run::default();
+    fetch(&mut run, [0.0; 4]);
+    run.segment(60.0, SendReason::NewData, 901, 100);
+    // Settings are acknowledged when the answer comes.
+    run.segment(80.0, SendReason::NewData, 1001, 30);
+    assert_eq!(run.waterfall().timings.post_transfer, Duration::from_millis(60));
 }
 
 #[test]
