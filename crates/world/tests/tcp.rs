@@ -203,6 +203,8 @@ fn a_listener_may_decide_before_it_answers() {
         (first, client.tcp_connect(at(B4, 80)).await)
     });
     let accepted = net.world.block_on(async {
+        // The peer tries again.
+        drop(listener.incoming().await.unwrap());
         let incoming = listener.incoming().await.unwrap();
         assert_eq!((incoming.source().ip(), incoming.destination()), (at(A4, 0).ip(), at(B4, 80)));
         incoming.refuse();

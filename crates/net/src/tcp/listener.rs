@@ -110,7 +110,8 @@ impl IncomingListener {
             })
         })
         .await?;
-        Ok(Incoming { socket, id: incoming.id, source: incoming.source, destination: incoming.destination })
+        let (id, source, destination) = (incoming.id, incoming.source, incoming.destination);
+        Ok(Incoming { socket, id, source, destination, decision: Decision::Ignore })
     }
 
     /// Where accepted connections come out once they are established.
@@ -119,7 +120,8 @@ impl IncomingListener {
     }
 }
 
-/// A connection attempt that waits for a decision. Without one it is ignored, and the peer tries again.
+/// A connection attempt that waits for a decision. Dropped without one it is ignored, and the peer tries
+/// again.
 #[must_use = "a connection attempt wants a decision"]
 #[derive(Debug)]
 pub struct Incoming<'a> {
@@ -127,6 +129,7 @@ pub struct Incoming<'a> {
     id: IncomingId,
     source: SocketAddr,
     destination: SocketAddr,
+    decision: Decision,
 }
 
 impl Incoming<'_> {
@@ -141,22 +144,24 @@ impl Incoming<'_> {
     }
 
     /// Goes on with the handshake.
-    pub fn accept(self) {
-        self.decide(Decision::Accept);
+    pub fn accept(mut self) {
+        self.decision = Decision::Accept;
     }
 
     /// Answers with a reset.
-    pub fn refuse(self) {
-        self.decide(Decision::Refuse);
+    pub fn refuse(mut self) {
+        self.decision = Decision::Refuse;
     }
 
     /// Answers nothing.
     pub fn ignore(self) {
-        self.decide(Decision::Ignore);
+        // What happens without a decision.
     }
+}
 
-    fn decide(&self, decision: Decision) {
-        self.socket.act(|stack, now, _| stack.tcp_decide(now, self.id, decision));
+impl Drop for Incoming<'_> {
+    fn drop(&mut self) {
+        self.socket.act(|stack, now, _| stack.tcp_decide(now, self.id, self.decision));
     }
 }
 
