@@ -13,6 +13,12 @@ impl MemoryBudget {
         MemoryBudget { limit, in_use: 0 }
     }
 
+    /// A budget that is used up.
+    #[cfg(test)]
+    pub(crate) const fn full(in_use: usize) -> Self {
+        MemoryBudget { limit: in_use, in_use }
+    }
+
     /// Takes `bytes` from the budget; false, and nothing taken, when it has not that much left.
     #[must_use]
     pub(crate) fn charge(&mut self, bytes: usize) -> bool {

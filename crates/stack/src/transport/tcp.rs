@@ -117,7 +117,7 @@ impl TcpLayer {
 
     /// From and to where a connection sends; `None` when it has nothing to send.
     pub(crate) fn addresses(&self, id: TcpId) -> Option<(IpAddr, IpAddr)> {
-        let connection = self.connections.get(id.0)?;
+        let connection = self.connections.get(id.0).filter(|connection| connection.has_output())?;
         Some((connection.tuple.local_address, connection.tuple.remote_address))
     }
 

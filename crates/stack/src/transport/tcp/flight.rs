@@ -54,8 +54,8 @@ impl Flight {
         }
     }
 
-    /// SND.UNA advances from `from` to `una`: removes what lies before, and tells of the oldest transmission that it
-    /// acknowledges.
+    /// SND.UNA advances from `from` to `una`: removes what lies before, and tells of the oldest transmission
+    /// that it acknowledges.
     pub(crate) fn acknowledged(&mut self, from: SeqNumber, una: SeqNumber) -> Option<Answered> {
         let sent_at = self.records.front().map(|record| record.sent_at);
         let mut once = true;

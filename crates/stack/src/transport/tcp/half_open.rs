@@ -153,7 +153,9 @@ impl HalfOpen {
         let len = if flags.contains(TcpFlags::RST) { 0 } else { segment.seq_len() };
         // First: check the sequence number.
         if !acceptable(seq, len, self.irs + 1, u32::from(self.window).max(1)) {
-            return Stay(if flags.contains(TcpFlags::RST) {
+            // Without data there is nothing that its sender would have to know, and two ends that disagree
+            // must not answer each other for ever (RFC 5961 7).
+            return Stay(if len == 0 {
                 Disposition::Drop(DropReason::TcpOutOfWindow)
             } else {
                 Disposition::DropReply(DropReason::TcpOutOfWindow, self.ack(cx, cause))

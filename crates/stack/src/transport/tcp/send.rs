@@ -133,7 +133,17 @@ impl Connection {
         Transmission::Segment(segment)
     }
 
-    /// The segment size that fits the path, as it is now known.
+    /// Whether there is anything to send, window permitting.
+    pub(super) fn has_output(&self) -> bool {
+        let controls = Flags::RESET_DUE | Flags::SYN_DUE | Flags::PROBE_DUE;
+        let fin_waits = self.flags.contains(Flags::FIN_QUEUED) && !self.snd.fin_sent;
+        self.flags.intersects(controls)
+            || self.ack.due().is_some()
+            || self.recovery.lost().is_some()
+            || (self.state.may_transmit() && (fin_waits || self.snd.nxt != self.snd.end(&self.send_buffer)))
+    }
+
+    /// The segment size that fits the path, as it is known.
     fn fit_path(&mut self, path: &Path) {
         let fits = path.mtu.saturating_sub(ip_header_len(self.tuple.remote_address) + TcpHeader::LEN);
         self.snd.fit(fits, self.option_bytes());

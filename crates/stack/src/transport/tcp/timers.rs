@@ -88,7 +88,6 @@ impl Connection {
         self.timers.armed = Instant::MAX;
         if self.timers.ack <= cx.now {
             self.timers.ack = Instant::MAX;
-            self.set_trigger(cx, None);
             self.ack.now(SendReason::DelayedAck);
             self.want_transmit(cx);
         }

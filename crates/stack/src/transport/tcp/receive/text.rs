@@ -139,21 +139,18 @@ impl Connection {
         self.reassembly.take_if(|held| empty(held));
     }
 
-    /// Appends to what waits for the program; false when the memory is used up.
+    /// Appends to what waits for the program; false when the memory is used up before all of it is.
     fn deliver(&mut self, cx: &mut Context<'_>, data: Bytes) -> bool {
         let len = data.len();
         let buffer = &mut self.receive_buffer;
-        if len < COPY_BELOW && buffer.pieces() >= SLICES_BEFORE_COPY {
-            // All or nothing: what is appended counts as acknowledged.
-            if buffer.append(cx.pool, cx.memory, &data) < len {
-                return false;
-            }
-        } else if buffer.push(cx.pool, cx.memory, data).is_err() {
-            return false;
-        }
-        self.rcv.nxt += len as u32;
-        self.rcv.position += len as u64;
-        true
+        let taken = if len < COPY_BELOW && buffer.pieces() >= SLICES_BEFORE_COPY {
+            buffer.append(cx.pool, cx.memory, &data)
+        } else {
+            buffer.push(cx.pool, cx.memory, data).map_or(0, |()| len)
+        };
+        self.rcv.nxt += taken as u32;
+        self.rcv.position += taken as u64;
+        taken == len
     }
 
     /// Moves what continues the stream from reassembly to the program.

@@ -418,6 +418,30 @@ fn the_memory_limit_refuses_text_without_losing_it() {
 }
 
 #[test]
+fn short_pieces_are_taken_as_far_as_the_memory_goes() {
+    let mut host = Host::new();
+    let mut peer = host.established();
+    for _ in 0..8 {
+        let seg = peer.data(&[1; 100]);
+        host.take(&seg);
+    }
+    // What waits is a block of 2 KiB and some slices; no further block may be taken.
+    host.memory = crate::memory::MemoryBudget::full(host.memory.in_use());
+    let mut taken = 800;
+    let mut refused = None;
+    while refused.is_none() && taken < 100_000 {
+        let seg = peer.data(&[2; 300]);
+        refused = host.take(&seg).0;
+        taken += 300;
+    }
+    assert_eq!(refused, Some(DropReason::MemoryLimit));
+    let acked = host.sends(peer.id).last().unwrap().ack;
+    let got = host.read(peer.id);
+    assert_eq!(acked, peer.nxt - (taken - got.len()) as u32, "what is acknowledged is there");
+    assert!(got[..800].iter().all(|byte| *byte == 1) && got[800..].iter().all(|byte| *byte == 2));
+}
+
+#[test]
 fn a_merged_segment_counts_as_the_segments_that_it_was_merged_from() {
     let mut host = Host::new();
     let mut peer = settled(&mut host);
