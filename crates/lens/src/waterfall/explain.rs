@@ -235,13 +235,13 @@ fn exchange(
     evidence: &Evidence,
     hints: &Hints,
 ) {
-    let bits = serialisation(rest, question, hints);
-    rest -= sum(&bits);
     // If nothing was measured, the round trips are all that is known.
-    let rtt = question.flow.and_then(|flow| flow.rtt);
+    let rtt = question.flow.and_then(|flow| empty_round_trip(flow, hints));
     let there_and_back = rtt.map_or(rest, |rtt| (rtt * count).min(rest));
     rest -= there_and_back;
     travel(answer, there_and_back, count, hints);
+    let bits = serialisation(rest, question, hints);
+    rest -= sum(&bits);
     answer.parts.extend(bits);
     let waits = window_waits(question);
     let waited = waits.iter().sum::<Duration>().min(rest);
@@ -304,7 +304,7 @@ fn serialisation(mut rest: Duration, question: &Question<'_>, hints: &Hints) -> 
     let mut parts = Vec::new();
     for (up, bytes, rate) in [(true, up, hints.rate_up), (false, down, hints.rate_down)] {
         let Some(rate) = rate.filter(|rate| *rate > 0) else { continue };
-        let duration = Duration::from_secs_f64(bytes as f64 * 8.0 / rate as f64).min(rest);
+        let duration = time_on_link(bytes, rate).min(rest);
         rest -= duration;
         if !duration.is_zero() {
             parts.push(Part { cause: Cause::Serialisation { up, bytes, rate }, duration });
@@ -317,23 +317,34 @@ fn sum(parts: &[Part]) -> Duration {
     parts.iter().map(|part| part.duration).sum()
 }
 
+/// The shortest round trip without the time that its frames took on the link: a SYN and its answer, if
+/// the records go back to them.
+fn empty_round_trip(flow: &Flow, hints: &Hints) -> Option<Duration> {
+    let up = flow.transmitted.first().map(|(_, len)| *len).zip(hints.rate_up);
+    let down = flow.received.first().filter(|(.., data)| *data == 0).map(|(_, len, _)| *len);
+    let down = down.zip(hints.rate_down);
+    let on_the_link = [up, down].into_iter().flatten().map(|(bytes, rate)| time_on_link(bytes, rate));
+    Some(flow.rtt?.saturating_sub(on_the_link.sum()))
+}
+
+fn time_on_link(bytes: u64, rate: u64) -> Duration {
+    Duration::from_secs_f64(bytes as f64 * 8.0 / rate.max(1) as f64)
+}
+
 /// Round trips that a peer with much to say waited for its window, before what the phase waits for was
 /// complete: a TLS record, or a chain of certificates.
 fn window_waits(question: &Question<'_>) -> Vec<Duration> {
-    /// Less than this is no flight that fills a window: three full segments (RFC 5681 3.1).
-    const FLIGHT: u64 = 4_000;
+    /// A segment of as much data is full: its sender had more to say.
+    const FULL: u64 = 1_000;
     let Some(rtt) = question.flow.and_then(|flow| flow.rtt) else { return Vec::new() };
-    let mut bytes = 0;
     let mut before = None;
     let mut waits = Vec::new();
     for (at, _, data) in question.received().filter(|(_, _, data)| *data > 0) {
-        if let Some(before) = before.replace(at)
+        if let Some((before, FULL..)) = before.replace((at, data))
             && (rtt / 2..=rtt * 3 / 2).contains(&(at - before))
-            && bytes >= FLIGHT
         {
             waits.push(at - before);
         }
-        bytes += data;
     }
     waits
 }

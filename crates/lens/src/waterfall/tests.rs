@@ -434,8 +434,8 @@ fn jitter_is_told_from_thinking_when_it_is_known() {
 fn a_record_that_did_not_fit_the_window_was_not_thought_about() {
     let mut run = Run::default();
     fetch(&mut run, [0.0, 0.0, 0.0, 20.0]);
-    for ms in [80.0, 80.0, 80.0, 80.0, 100.0] {
-        run.data(ms, 1_400);
+    for (ms, len) in [(80.0, 100), (80.0, 1_400), (100.0, 600)] {
+        run.data(ms, len);
     }
     assert_eq!(run.waterfall().phases[3].reason(), "1 RTT 20.0 · 1 RTT for the sender's window 20.0");
     // A few settings before the answer are no full window.
