@@ -134,7 +134,7 @@ impl Connection {
     }
 
     /// Whether there is anything to send, window permitting.
-    pub(super) fn has_output(&self) -> bool {
+    pub(in crate::transport::tcp) fn has_output(&self) -> bool {
         let controls = Flags::RESET_DUE | Flags::SYN_DUE | Flags::PROBE_DUE;
         let fin_waits = self.flags.contains(Flags::FIN_QUEUED) && !self.snd.fin_sent;
         self.flags.intersects(controls)

@@ -49,7 +49,7 @@ impl Connection {
         if self.flags.contains(Flags::PERSIST) && self.window_allows_sending() {
             self.stop_persist_timer();
         }
-        if advanced > 0 || duplicate || self.snd.nxt != self.snd.end(&self.send_buffer) {
+        if self.has_output() {
             self.want_transmit(cx);
         }
     }

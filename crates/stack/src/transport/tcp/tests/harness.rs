@@ -198,6 +198,16 @@ impl Host {
         }
     }
 
+    /// Whether a connection has asked to be asked for segments since the last time.
+    pub(super) fn wants_transmit(&mut self) -> bool {
+        let mut wanted = false;
+        while let Some(socket) = self.sendable.pop_fresh() {
+            self.sendable.release(socket);
+            wanted = true;
+        }
+        wanted
+    }
+
     /// All segments that a connection sends.
     pub(super) fn sends(&mut self, id: TcpId) -> Vec<Seg> {
         let path = self.path;

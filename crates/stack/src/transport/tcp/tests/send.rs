@@ -388,6 +388,22 @@ fn a_fin_behind_a_closed_window_is_the_probe() {
 }
 
 #[test]
+fn a_fin_behind_a_closed_window_goes_when_it_opens() {
+    let mut host = Host::new();
+    let mut peer = host.established();
+    host.write(peer.id, b"x");
+    host.sends(peer.id);
+    let ack = peer.acks(1).window(0);
+    host.take(&ack);
+    host.with_connection(peer.id, |connection, cx| connection.shutdown(cx)).unwrap();
+    host.sends(peer.id);
+    host.wants_transmit();
+    host.take(&peer.ack().window(1));
+    assert!(host.wants_transmit(), "nobody asks for a segment that nobody announced");
+    assert_eq!(host.sends_one(peer.id).flags, F::FIN | F::ACK);
+}
+
+#[test]
 fn a_sliver_of_a_window_is_not_used_before_the_persist_timer() {
     let mut host = Host::new();
     let peer = window_limited(&mut host, 400);
