@@ -177,8 +177,10 @@ impl List<'_, '_> {
 /// Elliott 1963).
 ///
 /// For each frame the state changes first, then the frame is lost with the chance of the state it is in.
-/// The link starts good. In the long run the share [`bad`](Self::share_bad) of the frames meets a bad
-/// link, for `1 / recover` frames at a stretch.
+/// The link starts good, and is good again after [`IDLE`](Self::IDLE) without a frame: who waits long
+/// enough before trying again does not find the same burst. On a busy link the share
+/// [`bad`](Self::share_bad) of the frames meets a bad link in the long run, for `1 / recover` frames at a
+/// stretch.
 ///
 /// As words: `1%,25%` enters a burst at one frame in a hundred and leaves it at one in four, so bursts
 /// are 4 frames long on average; `1%,25%,80%,0.1%` adds the chances of loss in a burst and outside.
@@ -195,6 +197,9 @@ pub struct GilbertElliott {
 }
 
 impl GilbertElliott {
+    /// A burst does not outlast a silence of this length.
+    pub const IDLE: Duration = Duration::from_millis(100);
+
     /// Bursts in which everything is lost and outside of which nothing is.
     pub fn new(enter: Probability, recover: Probability) -> Self {
         GilbertElliott { enter, recover, loss_bad: Probability::ALWAYS, loss_good: Probability::NEVER }

@@ -28,6 +28,8 @@ pub struct Impairment<T> {
     line: Line,
     /// The burst model is in its bad state.
     bad: bool,
+    /// When the last frame was pushed.
+    last_push: Instant,
     /// Frames on the way that keep their order. Their due times never go down.
     ordered: VecDeque<(Due, InFlight<T>)>,
     /// Due time of the last frame ever put into `ordered`.
@@ -89,6 +91,7 @@ impl<T: Clone> Impairment<T> {
             chances: Chances::new(seed),
             line: Line::default(),
             bad: false,
+            last_push: Instant::ZERO,
             ordered: VecDeque::new(),
             last_due: Instant::ZERO,
             aside: BTreeMap::new(),
@@ -121,6 +124,10 @@ impl<T: Clone> Impairment<T> {
     /// Gives the link a frame and says what will become of it; a frame that is
     /// [dropped](Fates::dropped) is gone with its tag.
     pub fn push(&mut self, now: Instant, mut frame: Bytes, tag: T) -> Fates {
+        if now - self.last_push > GilbertElliott::IDLE {
+            self.bad = false;
+        }
+        self.last_push = now;
         let luck = self.draw();
         let mut fates = Fates::default();
         match self.enter(now, &mut frame, &mut fates) {

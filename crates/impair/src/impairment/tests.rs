@@ -253,6 +253,17 @@ fn bursts_are_as_long_and_as_frequent_as_they_should() {
 }
 
 #[test]
+fn a_burst_does_not_outlast_a_silence() {
+    // Once bad, the link stays so; but it turns bad for the first frame only.
+    let burst = GilbertElliott::new(Probability::ALWAYS, Probability::NEVER);
+    let mut link = Impairment::new(Conditions::default().burst(burst), 1);
+    assert_eq!(link.push(at(0), frame(0, 60), ()).dropped(), Some(Fate::Lost));
+    link.set_conditions(Conditions::default().burst(GilbertElliott { enter: Probability::NEVER, ..burst }));
+    assert_eq!(link.push(at(100), frame(1, 60), ()).dropped(), Some(Fate::Lost), "still the same burst");
+    assert_eq!(link.push(at(201), frame(2, 60), ()).dropped(), None);
+}
+
+#[test]
 fn the_same_frames_are_lost_whatever_else_is_switched_on() {
     let lost = |conditions: Conditions| {
         let (fates, _) = run(conditions.loss(p("5%")), 21, 2_000, MS / 100);
