@@ -28,6 +28,18 @@ pub(crate) struct OpenRecord {
     kind: u8,
 }
 
+impl OpenRecord {
+    /// Leaves out `bytes` that are missing. `false` if they are more than what is left of the record: no
+    /// one knows then what follows.
+    pub(crate) fn step_over(&mut self, bytes: usize) -> bool {
+        let within = bytes == 0 || bytes <= self.left;
+        if within {
+            self.left -= bytes;
+        }
+        within
+    }
+}
+
 /// Whether `bytes` begin with a record.
 pub(super) fn is_record(bytes: &[u8]) -> bool {
     matches!(bytes, [CHANGE_CIPHER_SPEC..=APPLICATION_DATA, 3, 0..=4, high, low, ..]

@@ -14,8 +14,9 @@ type Direction = (SocketAddr, SocketAddr);
 
 /// Takes frames apart one after the other, and recognizes TLS records that began in an earlier segment.
 ///
-/// It follows each direction of a connection from its SYN, or the first segment seen, as long as segments
-/// come in order; what comes out of order is taken apart by itself. The last
+/// It follows each direction of a connection from its SYN, or the first segment seen. A gap that lies in
+/// the middle of a record is stepped over; what comes out of order otherwise, or again, is taken apart by
+/// itself. The last
 /// [`MEMORY`](Self::MEMORY) directions are remembered.
 #[derive(Debug, Default)]
 pub struct Streams {
@@ -48,11 +49,13 @@ impl Streams {
         };
         let direction = (segment.source, segment.destination);
         let begins = segment.flags.contains(TcpFlags::SYN);
-        let stream = self.known.get_mut(&direction);
-        let in_order = begins || stream.as_ref().is_none_or(|stream| stream.next == segment.seq);
-        let record = match stream {
-            Some(stream) if in_order && !begins => std::mem::take(&mut stream.record),
-            _ => OpenRecord::default(),
+        let (in_order, record) = match self.known.get_mut(&direction).filter(|_| !begins) {
+            None => (true, OpenRecord::default()),
+            Some(stream) => {
+                let gap = segment.seq.wrapping_sub(stream.next) as usize;
+                let in_order = stream.record.step_over(gap);
+                (in_order, if in_order { std::mem::take(&mut stream.record) } else { OpenRecord::default() })
+            }
         };
         let (dissection, record) = take_apart(frame, link_type, record);
         if in_order {

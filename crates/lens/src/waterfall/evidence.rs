@@ -36,7 +36,8 @@ pub(super) struct Evidence {
     pub(super) queries: Vec<Query>,
     /// Packets waited for a neighbour's link address.
     pub(super) neighbours: Vec<Interval>,
-    neighbour_asked: Option<Instant>,
+    /// When a neighbour's address was asked for, and the last time that an answer may have come.
+    neighbour_asked: Option<(Instant, Option<Instant>)>,
     /// Frames to us that a link lost.
     pub(super) lost_to_us: Vec<Instant>,
     /// Frames of ours that a link lost.
@@ -162,7 +163,7 @@ impl Evidence {
             }
             Engine::Limited { flow, by } => self.flows.entry(*flow).or_default().limits.push((at, *by)),
             Engine::Packet { why: SendReason::NeighbourRequest } => {
-                self.neighbour_asked.get_or_insert(at);
+                self.neighbour_asked.get_or_insert((at, None));
             }
             // The frame of a loss on the way out is one that we have.
             Engine::Link { fate: LinkFate::Lost | LinkFate::QueueFull, frame, .. } => match frame {
@@ -206,12 +207,19 @@ impl Evidence {
             {
                 self.dns(at, transmitted, question);
             }
+        } else if let (Some((_, answered)), false) = (&mut self.neighbour_asked, transmitted) {
+            *answered = Some(at);
         }
     }
 
-    /// A packet left: its next hop is known.
+    /// A packet left: its next hop is known. It had waited for the answer if it left at once when that
+    /// came; otherwise the question was only to confirm an address, and nothing waited.
     fn resolved(&mut self, at: Instant, transmitted: bool) {
-        if transmitted && let Some(start) = self.neighbour_asked.take() {
+        const AT_ONCE: Duration = Duration::from_millis(1);
+        if transmitted
+            && let Some((start, answered)) = self.neighbour_asked.take()
+            && answered.is_some_and(|answered| at - answered <= AT_ONCE)
+        {
             self.neighbours.push(Interval { start, end: at });
         }
     }

@@ -18,7 +18,14 @@ const FOREGROUND: &str = "#e6edf3";
 
 /// A terminal window: the command, its output, the waterfall.
 pub(super) fn picture(command: &str, output: &str, waterfall: &[Line]) -> String {
-    let mut lines = vec![Line(vec![(Paint::Dim, "$ ".into()), (Paint::Bold, command.into())])];
+    let mut lines: Vec<Line> = wrap(command, COLUMNS - 2)
+        .into_iter()
+        .enumerate()
+        .map(|(place, text)| {
+            let prompt = if place == 0 { "$ " } else { "  " };
+            Line(vec![(Paint::Dim, prompt.into()), (Paint::Bold, text)])
+        })
+        .collect();
     for text in output.lines().flat_map(|text| wrap(text, COLUMNS)) {
         lines.push(Line(vec![(Paint::Plain, text)]));
     }

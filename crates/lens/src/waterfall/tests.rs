@@ -174,6 +174,25 @@ fn a_request_over_a_clean_path_is_four_phases_of_one_round_trip() {
 }
 
 #[test]
+fn the_next_hops_address_is_charged_only_when_a_packet_waits_for_it() {
+    let arp = || vec![0; 28];
+    let syn = || crate::tests::tcp(CLIENT, SERVER, 100, &[]);
+    let mut run = Run::default();
+    fetch(&mut run, [0.0, 3.0, 0.0, 0.0]);
+    run.engine(20.0, Engine::Packet { why: SendReason::NeighbourRequest });
+    run.frame(20.0, Direction::Transmitted, arp());
+    run.frame(23.0, Direction::Received, arp());
+    run.frame(23.0, Direction::Transmitted, syn());
+    // An address that is confirmed while packets go on.
+    run.engine(43.0, Engine::Packet { why: SendReason::NeighbourRequest });
+    run.frame(44.0, Direction::Received, arp());
+    run.frame(63.0, Direction::Transmitted, syn());
+    let waterfall = run.waterfall();
+    assert_eq!(waterfall.phases[1].reason(), "next hop's address 3.0 · 1 RTT 20.0");
+    assert_eq!(waterfall.phases[2].reason(), "1 RTT");
+}
+
+#[test]
 fn a_lost_syn_is_named_with_its_cost() {
     let mut run = Run::default();
     fetch(&mut run, [0.0, 1000.0, 0.0, 0.0]);
@@ -612,6 +631,7 @@ fn the_text_fits_every_width_from_60_columns_on() {
     let mut waterfall = eventful();
     waterfall.headline.host = Some("a.".repeat(100));
     waterfall.hops = vec!["https://".to_owned() + &"a.".repeat(100); 2];
+    waterfall.total *= 10_000;
     for width in [0, 60, 61, 79, 80, 99, 120, 200] {
         let text = waterfall.to_text(Style::plain(width));
         let longest = text.lines().map(|line| line.chars().count()).max().unwrap();
@@ -642,6 +662,8 @@ fn the_picture_shows_the_same_words_and_is_well_formed() {
         assert!(svg.contains(text), "{text}");
     }
     assert_eq!(svg.matches("<text").count(), svg.matches("</text>").count());
+    let long = eventful().to_svg(&"word ".repeat(40), "");
+    assert!(long.matches("word word").count() > 1, "a long command takes several lines");
     assert!(svg.starts_with("<svg") && svg.ends_with("</svg>\n") && !svg.contains("▇"));
 }
 

@@ -8,7 +8,7 @@ use crate::style::{Line, Paint, wrap, wrap_items};
 
 /// Columns of layer, protocol and label.
 const NAMES: usize = 22;
-/// Columns of the milliseconds.
+/// Columns of the milliseconds, at least.
 const NUMBER: usize = 8;
 /// Columns between the numbers and the reasons.
 const GAP: usize = 3;
@@ -17,8 +17,9 @@ const GAP: usize = 3;
 pub(super) fn lines(waterfall: &Waterfall, columns: usize) -> Vec<Line> {
     let names = if columns < 80 { NAMES - 4 } else { NAMES };
     // Bars get a third of what is left, reasons the rest.
-    let bars = ((columns - names - NUMBER - GAP) / 2).clamp(12, 50);
-    let layout = Layout { names, bars, columns, total: waterfall.total };
+    let number = NUMBER.max(milliseconds(waterfall.total).len() + 2);
+    let bars = (columns.saturating_sub(names + number + GAP) / 2).clamp(12, 50);
+    let layout = Layout { names, bars, number, columns, total: waterfall.total };
     let mut lines = headline(&waterfall.headline, columns);
     lines.push(layout.scale());
     for (place, phase) in waterfall.phases.iter().enumerate() {
@@ -93,6 +94,7 @@ fn causes(waterfall: &Waterfall, columns: usize) -> Vec<Line> {
 struct Layout {
     names: usize,
     bars: usize,
+    number: usize,
     columns: usize,
     total: Duration,
 }
@@ -134,8 +136,8 @@ impl Layout {
         line.pad_to(self.names);
         self.bar(&mut line, phase, paint);
         line.pad_to(self.names + self.bars);
-        line.push(Paint::Bold, format!("{:>NUMBER$}", milliseconds(phase.duration)));
-        let indent = self.names + self.bars + NUMBER + GAP;
+        line.push(Paint::Bold, format!("{:>width$}", milliseconds(phase.duration), width = self.number));
+        let indent = self.names + self.bars + self.number + GAP;
         let reason_paint = match phase.outcome {
             PhaseOutcome::Failed(_) => Paint::Bad,
             PhaseOutcome::GivenUp => Paint::Dim,
@@ -179,7 +181,7 @@ impl Layout {
 
     fn sum(&self) -> Line {
         let mut line = Line::default();
-        let number = format!("{:>NUMBER$}", milliseconds(self.total));
+        let number = format!("{:>width$}", milliseconds(self.total), width = self.number);
         line.pad_to(self.names + self.bars - "total".len());
         line.push(Paint::Plain, "total");
         line.push(Paint::Bold, number);

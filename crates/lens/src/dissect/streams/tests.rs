@@ -43,13 +43,29 @@ fn a_header_that_is_cut_is_put_together() {
 }
 
 #[test]
-fn what_is_out_of_order_is_taken_by_itself_and_the_rest_is_not_confused() {
+fn a_gap_inside_of_a_record_is_stepped_over() {
     let mut streams = Streams::new();
-    let bytes = record(3_000);
+    let bytes = [record(3_000), record(10)].concat();
     words(&mut streams, 1, &bytes[..1_000]);
-    assert_eq!(words(&mut streams, 2_001, &bytes[2_000..]), ["data 1005 B"]);
-    assert_eq!(words(&mut streams, 1, &bytes[..1_000]), ["tls application data 995 of 3000 B"]);
-    assert_eq!(words(&mut streams, 1_001, &bytes[1_000..2_000]), ["tls application data goes on, 1000 B"]);
+    assert_eq!(words(&mut streams, 2_001, &bytes[2_000..3_000]), ["tls application data goes on, 1000 B"]);
+    assert_eq!(words(&mut streams, 1_001, &bytes[1_000..2_000]), ["data 1000 B"], "late, and by itself");
+    assert_eq!(
+        words(&mut streams, 3_001, &bytes[3_000..]),
+        ["tls application data goes on, 5 B", "tls application data 10 B"]
+    );
+}
+
+#[test]
+fn what_is_behind_a_gap_with_a_border_is_taken_by_itself_until_the_gap_is_filled() {
+    let mut streams = Streams::new();
+    let bytes = [record(1_000), record(3_000)].concat();
+    words(&mut streams, 1, &bytes[..900]);
+    assert_eq!(words(&mut streams, 1_501, &bytes[1_500..2_000]), ["data 500 B"]);
+    assert_eq!(
+        words(&mut streams, 901, &bytes[900..1_500]),
+        ["tls application data goes on, 105 B", "tls application data 490 of 3000 B"]
+    );
+    assert_eq!(words(&mut streams, 2_001, &bytes[2_000..2_100]), ["tls application data goes on, 100 B"]);
 }
 
 #[test]
