@@ -104,6 +104,7 @@ mod tests {
 
     const AT: fn(u64) -> Instant = Instant::from_millis;
 
+    /// RFC6298-R6, RFC9293-MUST-18
     #[test]
     fn tells_when_the_oldest_was_sent_and_whether_all_were_sent_once() {
         let base = SeqNumber(u32::MAX - 150);

@@ -86,6 +86,7 @@ mod tests {
         }
     }
 
+    /// RFC9293-MUST-15, RFC7323-R1
     #[test]
     fn an_option_counts_only_if_both_ends_have_it() {
         let remote = IpAddr::from([10, 0, 0, 1]);
@@ -102,6 +103,7 @@ mod tests {
         assert_eq!(Negotiated::new(&bare, remote, &on), default);
     }
 
+    /// RFC7323-R4
     #[test]
     fn a_tiny_mss_or_a_wild_shift_is_brought_into_range() {
         let syn = TcpHeader { options: syn_options(0, Some(255), None), ..TcpHeader::default() };
@@ -109,6 +111,7 @@ mod tests {
         assert_eq!((negotiated.peer_mss, negotiated.window_scale), (48, Some(14)));
     }
 
+    /// RFC6691-R1, RFC9293-MUST-67
     #[test]
     fn the_announced_mss_leaves_room_for_the_fixed_headers() {
         assert_eq!(announced_mss(1500, IpAddr::from([10, 0, 0, 1])), 1460);

@@ -113,6 +113,7 @@ mod tests {
 
     const MS: fn(u64) -> Duration = Duration::from_millis;
 
+    /// RFC6298-R1, RFC6298-R2, RFC6298-R3
     #[test]
     fn follows_rfc_6298() {
         let config = TcpConfig { min_rto: Duration::ZERO, ..TcpConfig::default() };
@@ -146,6 +147,7 @@ mod tests {
         }
     }
 
+    /// RFC6298-R5, RFC6298-R8
     #[test]
     fn backs_off_until_a_sample_and_up_to_the_ceiling() {
         let config = TcpConfig::default();
@@ -161,6 +163,7 @@ mod tests {
         assert!(rtt.rto(&config) <= base);
     }
 
+    /// RFC6298-R9
     #[test]
     fn a_repeated_syn_makes_the_first_timeout_three_seconds() {
         let config = TcpConfig::default();
@@ -173,6 +176,7 @@ mod tests {
         assert_eq!(rtt.rto(&config), MS(210));
     }
 
+    /// RFC7323-R15
     #[test]
     fn many_samples_a_round_forget_no_faster_than_one() {
         let (mut one, mut many) = (RttEstimator::default(), RttEstimator::default());

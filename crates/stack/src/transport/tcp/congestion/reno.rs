@@ -107,6 +107,7 @@ mod tests {
         reno.on_ack(Acknowledged { bytes, mss: MSS, cwnd_limited: true, after_timeout: false });
     }
 
+    /// RFC6928-R1
     #[test]
     fn the_initial_window_is_that_of_rfc_6928() {
         for (mss, window) in [(48, 480), (1000, 10_000), (1448, 14_480), (1460, 14_600), (8948, 17_896)] {
@@ -115,6 +116,7 @@ mod tests {
         assert_eq!(Reno::new(MSS, true).cwnd(), MSS);
     }
 
+    /// RFC5681-R5
     #[test]
     fn slow_start_doubles_each_round_trip_and_stops_at_the_threshold() {
         let mut reno = Reno::new(MSS, false);
@@ -127,6 +129,7 @@ mod tests {
         assert_eq!(reno.cwnd(), 21 * MSS);
     }
 
+    /// RFC5681-R3
     #[test]
     fn avoidance_adds_a_segment_each_round_trip_however_the_acknowledgements_are_cut() {
         for piece in [1, 10, 1000, 2000, 10_000] {
@@ -146,6 +149,7 @@ mod tests {
         assert_eq!(reno.cwnd(), 10 * MSS);
     }
 
+    /// RFC5681-R4
     #[test]
     fn losses_halve_and_timeouts_start_over() {
         let mut reno = Reno::new(MSS, false);

@@ -91,8 +91,11 @@ impl Connection {
         Ok(())
     }
 
-    /// The memory is used up. Nothing is acknowledged, so the peer sends it again.
+    /// The memory is used up. What was not taken is not acknowledged, so the peer sends it again.
     fn refuse_text(&mut self, cx: &mut Context<'_>, segment: &mut Segment<'_>) -> Refusal {
+        if !self.receive_buffer.is_empty() {
+            self.notify(cx, Readiness::READABLE);
+        }
         segment.flags.remove(TcpFlags::FIN);
         self.ack.now(SendReason::DuplicateAck);
         self.want_transmit(cx);

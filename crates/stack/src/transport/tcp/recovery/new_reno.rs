@@ -220,6 +220,7 @@ mod tests {
         assert_eq!((sender.recovery.lost(), sender.in_flight()), (None, 0));
     }
 
+    /// RFC6582-R1
     #[test]
     fn a_partial_acknowledgement_repairs_the_next_hole_and_a_full_one_ends_it() {
         let mut sender = Sender::with_segments(10);
@@ -256,6 +257,7 @@ mod tests {
         assert_eq!(sender.recovery.lost(), None);
     }
 
+    /// RFC6582-R2
     #[test]
     fn duplicates_of_a_needless_repetition_start_no_recovery() {
         let mut sender = Sender::with_segments(10);

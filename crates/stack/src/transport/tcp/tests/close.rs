@@ -29,6 +29,7 @@ fn time_wait(host: &mut Host, peer: &mut Peer) {
     assert_eq!(host.state(peer.id), Some(TcpStateName::TimeWait));
 }
 
+/// RFC9293-SHLD-3
 #[test]
 fn unread_data_makes_close_a_reset() {
     let mut host = Host::new();
@@ -42,6 +43,7 @@ fn unread_data_makes_close_a_reset() {
     assert_eq!((host.state(peer.id), host.memory.in_use()), (None, 0));
 }
 
+/// RFC9293-SHLD-3, RFC9293-X-13
 #[test]
 fn data_for_a_program_that_has_closed_is_answered_by_a_reset() {
     let mut host = Host::new();
@@ -106,6 +108,7 @@ fn a_zero_window_cannot_hold_a_connection_without_an_owner() {
     assert_eq!(host.memory.in_use(), 0);
 }
 
+/// RFC9293-MUST-13, RFC9293-X-11, RFC1337-R1
 #[test]
 fn time_wait_lasts_a_minute_and_no_reset_ends_it() {
     let mut host = Host::new();
@@ -134,6 +137,7 @@ fn a_bare_acknowledgement_in_time_wait_is_not_answered() {
     }
 }
 
+/// RFC6191-R1, RFC9293-SHLD-4, RFC9293-MAY-2
 #[test]
 fn a_newer_syn_in_time_wait_opens_a_new_connection_beyond_the_old_one() {
     for (offset, stamp, opens) in [(5i32, 0, true), (-5, 0, false), (-5, 2000, true), (-5, 900, false)] {
@@ -190,6 +194,7 @@ fn connections_in_time_wait_are_bounded() {
     assert_eq!(host.state(id), Some(TcpStateName::Closed));
 }
 
+/// RFC9293-X-12
 #[test]
 fn fins_that_cross_close_both_ends() {
     let mut host = Host::new();
@@ -208,6 +213,7 @@ fn fins_that_cross_close_both_ends() {
     assert_eq!(host.state(peer.id), Some(TcpStateName::TimeWait));
 }
 
+/// RFC9293-X-23
 #[test]
 fn an_abort_resets_and_keeps_the_handle() {
     let mut host = Host::new();

@@ -36,6 +36,7 @@ fn syn_sent(host: &mut Host) -> (TcpId, SeqNumber) {
     (id, syn.seq)
 }
 
+/// RFC9293-X-10
 #[test]
 fn the_third_segment_may_have_data_and_fin() {
     let mut host = Host::new();
@@ -62,6 +63,7 @@ fn the_window_of_the_third_segment_counts() {
     assert_eq!(sent, 5000 / MSS * MSS);
 }
 
+/// RFC9293-X-2
 #[test]
 fn nothing_but_a_syn_moves_a_listener() {
     let mut host = Host::new();
@@ -90,6 +92,7 @@ fn ecn_bits_do_not_make_a_syn_strange() {
     syn_ack(&mut host, &syn);
 }
 
+/// RFC9293-X-1
 #[test]
 fn a_closed_port_answers_as_rfc_9293_3_10_7_1_says() {
     let mut host = Host::new();
@@ -144,6 +147,7 @@ fn a_repeated_syn_brings_the_same_syn_ack() {
     assert_eq!(syn_ack(&mut host, &syn()).seq, first.seq);
 }
 
+/// RFC9293-MUST-22
 #[test]
 fn the_syn_ack_is_repeated_after_1_2_4_8_and_16_seconds_and_then_all_is_forgotten() {
     let mut host = Host::new();
@@ -253,6 +257,7 @@ fn an_attempt_that_nobody_decides_about_is_forgotten() {
     assert_eq!(host.layer.half_open_count(), 0);
 }
 
+/// RFC9293-MUST-14
 #[test]
 fn the_active_side_completes_on_the_syn_ack_and_acknowledges_it_by_itself() {
     let mut host = Host::new();
@@ -279,6 +284,7 @@ fn data_of_a_syn_ack_is_taken() {
     assert_eq!(host.sends_one(id).ack, IRS + 7);
 }
 
+/// RFC9293-X-3
 #[test]
 fn a_wrong_acknowledgement_in_syn_sent_is_reset_and_the_syn_repeated_at_once() {
     for offset in [-1000i32, -1, 0, 2, 1000] {
@@ -299,6 +305,7 @@ fn a_wrong_acknowledgement_in_syn_sent_is_reset_and_the_syn_repeated_at_once() {
     }
 }
 
+/// RFC9293-X-4
 #[test]
 fn a_reset_refuses_the_connection_only_if_it_acknowledges_the_syn() {
     let mut host = Host::new();
@@ -312,6 +319,7 @@ fn a_reset_refuses_the_connection_only_if_it_acknowledges_the_syn() {
     assert!(host.events()[0].readiness.contains(Readiness::ERROR));
 }
 
+/// RFC9293-MUST-22, RFC9293-MUST-23, RFC6298-R1
 #[test]
 fn an_unanswered_syn_is_repeated_with_doubling_and_fails_in_the_end() {
     let mut host = Host::new();
@@ -329,6 +337,7 @@ fn an_unanswered_syn_is_repeated_with_doubling_and_fails_in_the_end() {
     assert_eq!(error, Some(TcpError::TimedOut));
 }
 
+/// RFC9293-MUST-10
 #[test]
 fn syns_that_cross_make_one_connection() {
     for (theirs, scaled) in [(syn(), false), (syn().stamp(5, 0), false), (syn().stamp(5, 0), true)] {
@@ -365,6 +374,7 @@ fn a_lost_syn_ack_of_crossing_syns_is_repeated() {
     assert_eq!(host.sends_one(id).flags, F::SYN | F::ACK);
 }
 
+/// RFC7323-R1, RFC7323-R2, RFC7323-R6, RFC9293-REC-1
 #[test]
 fn windows_are_scaled_if_both_want_it_and_never_in_syns() {
     for (ours, theirs) in [(false, false), (false, true), (true, false), (true, true)] {
@@ -389,6 +399,7 @@ fn windows_are_scaled_if_both_want_it_and_never_in_syns() {
     }
 }
 
+/// RFC6298-R2
 #[test]
 fn the_handshake_gives_a_first_round_trip_time() {
     let mut host = Host::new();
@@ -400,6 +411,7 @@ fn the_handshake_gives_a_first_round_trip_time() {
     assert_eq!(info.rto, Duration::from_millis(230));
 }
 
+/// RFC6928-R2, RFC6298-R9
 #[test]
 fn a_syn_that_was_lost_twice_starts_with_one_segment() {
     for (losses, window) in [(0, 10 * 1460), (1, 10 * 1460), (2, 1460)] {
@@ -417,6 +429,7 @@ fn a_syn_that_was_lost_twice_starts_with_one_segment() {
     }
 }
 
+/// RFC9293-MUST-8, RFC9293-SHLD-1
 #[test]
 fn initial_sequence_numbers_of_one_tuple_grow() {
     let mut host = Host::new();

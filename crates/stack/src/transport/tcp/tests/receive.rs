@@ -30,6 +30,7 @@ fn settled(host: &mut Host) -> Peer {
     peer
 }
 
+/// RFC5961-R1
 #[test]
 fn a_reset_must_hit_the_next_sequence_number() {
     let edge = 65_535;
@@ -52,6 +53,7 @@ fn a_reset_must_hit_the_next_sequence_number() {
     }
 }
 
+/// RFC9293-MUST-66, RFC9293-MUST-12
 #[test]
 fn a_reset_counts_also_when_the_window_is_closed() {
     let mut host = Host::new();
@@ -74,6 +76,7 @@ fn a_reset_counts_also_when_the_window_is_closed() {
     assert_eq!([recv(), recv(), recv()], [Err(TcpError::Reset), Ok(0), Ok(0)]);
 }
 
+/// RFC5961-R2
 #[test]
 fn a_syn_is_challenged_wherever_it_is() {
     for offset in [-5i32, 0, 5, 70_000] {
@@ -88,6 +91,7 @@ fn a_syn_is_challenged_wherever_it_is() {
     }
 }
 
+/// RFC5961-R4, RFC5961-R5, RFC9293-X-6
 #[test]
 fn challenges_are_limited_and_answers_to_data_are_not() {
     let mut host = Host::new();
@@ -128,6 +132,7 @@ fn a_keep_alive_is_answered() {
     assert_eq!(host.read(peer.id), b"y");
 }
 
+/// RFC5961-R3, RFC9293-MAY-12
 #[test]
 fn text_with_an_unacceptable_acknowledgement_is_not_taken() {
     let mut host = Host::new();
@@ -143,6 +148,7 @@ fn text_with_an_unacceptable_acknowledgement_is_not_taken() {
     }
 }
 
+/// RFC9293-X-8
 #[test]
 fn a_segment_without_an_acknowledgement_is_dropped() {
     let mut host = Host::new();
@@ -185,6 +191,7 @@ fn an_acknowledgement_of_what_was_never_sent_changes_nothing_while_closing() {
     }
 }
 
+/// RFC7323-R18, RFC7323-R19, RFC7323-R20
 #[test]
 fn the_peers_old_timestamps_are_refused() {
     let mut host = Host::new();
@@ -217,6 +224,7 @@ fn segments_without_the_timestamps_that_were_agreed_on_are_taken() {
     assert_eq!(host.read(peer.id), b"bare");
 }
 
+/// RFC7323-R16, RFC7323-R17
 #[test]
 fn the_echo_is_the_timestamp_of_the_segment_that_advanced_the_edge() {
     let mut host = Host::new();
@@ -236,6 +244,7 @@ fn the_echo_is_the_timestamp_of_the_segment_that_advanced_the_edge() {
     assert_eq!(echo(&mut host, &second), 1020, "it fills the hole");
 }
 
+/// RFC9293-SHLD-31
 #[test]
 fn overlapping_and_repeated_text_is_delivered_once() {
     let mut host = Host::new();
@@ -258,6 +267,7 @@ fn overlapping_and_repeated_text_is_delivered_once() {
     assert_eq!(host.sends(peer.id).last().unwrap().ack, peer.nxt);
 }
 
+/// RFC9293-X-7
 #[test]
 fn text_beyond_the_window_is_cut_off_with_the_fin_behind_it() {
     let mut host = Host::new();
@@ -276,6 +286,7 @@ fn text_beyond_the_window_is_cut_off_with_the_fin_behind_it() {
     assert_eq!(host.read(peer.id).len(), 65_535);
 }
 
+/// RFC5681-R6, RFC5681-R7, RFC9293-MAY-13
 #[test]
 fn each_segment_out_of_order_is_answered_by_a_duplicate() {
     let mut host = Host::new();
@@ -293,6 +304,7 @@ fn each_segment_out_of_order_is_answered_by_a_duplicate() {
     assert_eq!(host.read(peer.id).len(), 600);
 }
 
+/// RFC9293-X-10
 #[test]
 fn a_fin_behind_a_hole_waits_for_it() {
     let mut host = Host::new();
@@ -327,6 +339,7 @@ fn a_hole_is_filled_although_the_islands_have_taken_all_room() {
     assert_eq!(host.read(peer.id).len(), 1001);
 }
 
+/// RFC9293-SHLD-18, RFC9293-SHLD-19, RFC9293-MUST-40
 #[test]
 fn a_short_flow_of_single_segments_is_acknowledged_late_and_every_second_full_one_at_once() {
     let mut host = Host::new();
@@ -361,6 +374,7 @@ fn an_acknowledgement_rides_on_data_and_leaves_no_timer() {
     assert_eq!(host.next_sent(peer.id), None);
 }
 
+/// RFC9293-MUST-58, RFC9293-MUST-59
 #[test]
 fn a_batch_of_segments_is_worth_one_acknowledgement() {
     let mut host = Host::new();

@@ -46,6 +46,7 @@ fn duplicates(host: &mut Host, peer: &Peer, n: usize) -> Vec<Seg> {
     sent
 }
 
+/// RFC6928-R1, RFC5681-R1
 #[test]
 fn the_initial_window_is_ten_segments() {
     let mut host = Host::new();
@@ -58,6 +59,7 @@ fn the_initial_window_is_ten_segments() {
     assert_eq!(lens(&host.sends(peer.id)), [MSS; 4]);
 }
 
+/// RFC9293-MUST-61
 #[test]
 fn the_last_data_is_pushed() {
     let mut host = Host::new();
@@ -67,6 +69,7 @@ fn the_last_data_is_pushed() {
     assert_eq!(pushed, [false, false, true]);
 }
 
+/// RFC9293-SHLD-7
 #[test]
 fn nagle_lets_one_short_segment_be_on_its_way() {
     let mut host = Host::new();
@@ -86,6 +89,7 @@ fn nagle_lets_one_short_segment_be_on_its_way() {
     assert_eq!(lens(&host.sends(peer.id)), [MSS, MSS, 10]);
 }
 
+/// RFC9293-MUST-17
 #[test]
 fn nodelay_sends_short_segments_at_once() {
     let mut host = Host::new();
@@ -110,6 +114,7 @@ fn what_is_left_at_the_end_goes_at_once_with_the_fin() {
     assert_eq!(sent[1].flags, F::ACK | F::FIN | F::PSH);
 }
 
+/// RFC9293-MUST-16, RFC6691-R1
 #[test]
 fn segments_fit_the_path_whatever_options_they_have() {
     for stamps in [false, true] {
@@ -153,6 +158,7 @@ fn a_super_segment_is_whole_segments_within_half_of_the_window() {
     assert_eq!(info(&host, peer.id).bytes_sent, 100 * MSS as u64 + 7);
 }
 
+/// RFC5681-R8
 #[test]
 fn three_duplicates_repeat_the_first_segment_once() {
     let mut host = Host::new();
@@ -169,6 +175,7 @@ fn three_duplicates_repeat_the_first_segment_once() {
     assert_eq!(info.snd_cwnd, 2 * MSS as u64, "nothing is in flight: no burst");
 }
 
+/// RFC3042-R1
 #[test]
 fn duplicates_let_new_segments_out_during_recovery() {
     let mut host = Host::new();
@@ -185,6 +192,7 @@ fn duplicates_let_new_segments_out_during_recovery() {
     assert_eq!(sent.len(), 5);
 }
 
+/// RFC5681-R8
 #[test]
 fn a_window_update_is_no_duplicate() {
     let mut host = Host::new();
@@ -215,6 +223,7 @@ fn hundreds_of_duplicates_do_no_harm() {
     assert!(!host.sends(peer.id).is_empty());
 }
 
+/// RFC6298-R5, RFC6298-R6, RFC6298-R8, RFC5681-R4
 #[test]
 fn a_timeout_starts_over_with_one_segment_and_backs_off() {
     let mut host = Host::new();
@@ -249,6 +258,7 @@ fn a_timeout_starts_over_with_one_segment_and_backs_off() {
     assert_eq!((info(&host, peer.id).backoff, info(&host, peer.id).ca_state), (0, "open"));
 }
 
+/// RFC6298-R7
 #[test]
 fn duplicates_do_not_push_the_timer_and_progress_does() {
     for progress in [false, true] {
@@ -264,6 +274,7 @@ fn duplicates_do_not_push_the_timer_and_progress_does() {
     }
 }
 
+/// RFC9293-MUST-20, RFC9293-SHLD-11
 #[test]
 fn an_outage_shorter_than_the_user_timeout_is_survived_and_a_longer_one_ends_it() {
     let mut host = Host::new();
@@ -285,6 +296,7 @@ fn an_outage_shorter_than_the_user_timeout_is_survived_and_a_longer_one_ends_it(
     assert_eq!(error, Some(TcpError::TimedOut));
 }
 
+/// RFC5681-R9
 #[test]
 fn a_pause_closes_the_congestion_window_to_its_initial_size() {
     let mut host = Host::new();
@@ -308,6 +320,7 @@ fn window_limited(host: &mut Host, window: u16) -> Peer {
     peer
 }
 
+/// RFC9293-MUST-36, RFC9293-MUST-37, RFC9293-SHLD-29, RFC9293-SHLD-30
 #[test]
 fn a_closed_window_is_probed_with_doubling_for_as_long_as_the_peer_answers() {
     let mut host = Host::new();
@@ -369,6 +382,7 @@ fn without_data_there_are_no_probes() {
     assert_eq!(host.next_sent(peer.id), None);
 }
 
+/// RFC9293-X-16
 #[test]
 fn a_fin_behind_a_closed_window_is_the_probe() {
     let mut host = Host::new();
@@ -403,6 +417,7 @@ fn a_fin_behind_a_closed_window_goes_when_it_opens() {
     assert_eq!(host.sends_one(peer.id).flags, F::FIN | F::ACK);
 }
 
+/// RFC9293-MUST-38, RFC9293-X-17
 #[test]
 fn a_sliver_of_a_window_is_not_used_before_the_persist_timer() {
     let mut host = Host::new();
@@ -418,6 +433,7 @@ fn a_sliver_of_a_window_is_not_used_before_the_persist_timer() {
     assert_eq!(lens(&host.sends(peer.id)).iter().sum::<usize>(), 10 * MSS);
 }
 
+/// RFC9293-MUST-34, RFC9293-MUST-35, RFC9293-SHLD-15
 #[test]
 fn a_window_that_closes_over_data_in_flight_stops_the_retransmissions_at_its_edge() {
     let mut host = Host::new();
@@ -453,6 +469,7 @@ fn the_window_reopens_with_an_update_at_once() {
     assert_eq!((update.ack, update.window), (peer.nxt, 65_535));
 }
 
+/// RFC5927-R1, RFC9293-X-24
 #[test]
 fn a_smaller_path_cuts_new_segments_and_repeats_the_lost_ones_without_a_congestion_response() {
     use crate::packet::{IcmpErrorFor, IcmpErrorKind};
@@ -485,6 +502,7 @@ fn a_smaller_path_cuts_new_segments_and_repeats_the_lost_ones_without_a_congesti
     assert_eq!(host.next_sent(peer.id), None);
 }
 
+/// RFC5927-R1, RFC5927-R2, RFC9293-MUST-54, RFC9293-MUST-56
 #[test]
 fn soft_errors_end_a_connection_attempt_and_only_explain_the_end_of_a_connection() {
     use crate::packet::{IcmpErrorFor, IcmpErrorKind};
@@ -559,6 +577,7 @@ fn records_say_why_each_segment_left_and_what_held_the_sender_back() {
     assert_eq!(limits, [Limit::Application, Limit::CongestionWindow]);
 }
 
+/// RFC6298-R4
 #[test]
 fn strict_timeouts_are_a_setting() {
     let tcp = TcpConfig { min_rto: Duration::from_secs(1), ..TcpConfig::default() };

@@ -11,6 +11,7 @@ fn model(seq: u32, len: u32, nxt: u32, wnd: u32) -> bool {
     }
 }
 
+/// RFC9293-X-5
 #[test]
 fn acceptable_is_what_the_set_definition_says() {
     for nxt in [0u32, 1, 100, (1 << 31) - 2, 1 << 31, u32::MAX - 2, u32::MAX] {
@@ -31,6 +32,7 @@ fn space(buffer: usize) -> ReceiveSpace {
     space
 }
 
+/// RFC7323-R2
 #[test]
 fn the_window_of_a_syn_is_not_scaled_and_the_next_one_is() {
     let mut space = space(1 << 20);
@@ -40,6 +42,7 @@ fn the_window_of_a_syn_is_not_scaled_and_the_next_one_is() {
     assert_eq!(space.window(), 1 << 20);
 }
 
+/// RFC9293-MUST-39, RFC9293-X-18
 #[test]
 fn the_right_edge_moves_by_a_segment_or_not_at_all() {
     let mut space = space(10_000);
@@ -51,6 +54,7 @@ fn the_right_edge_moves_by_a_segment_or_not_at_all() {
     }
 }
 
+/// RFC7323-R7, RFC7323-R8, RFC9293-SHLD-14
 #[test]
 fn tiny_segments_do_not_push_the_window_along() {
     // The unit is 32 bytes; segments of 4 bytes, and nobody reads.
