@@ -73,7 +73,9 @@ impl Attachment {
     }
 
     pub(super) fn attach(self, host: &Host, pump: &Arc<Pump>) -> io::Result<InterfaceId> {
-        let mtu = self.device.mtu();
+        // A host knows the MTU of its own link; what is larger would only be dropped there.
+        let limits = [self.up.mtu, self.down.mtu].into_iter().flatten();
+        let mtu = limits.fold(self.device.mtu(), usize::min);
         let address = self.address.or(self.device.address().map(EthernetAddress));
         let address = address.unwrap_or_else(|| random_address(host));
         let (receive, transmit) = self.device.split();
