@@ -160,8 +160,7 @@ fn versions_and_families_can_be_chosen() {
     assert!(told(&["--http1.1", "--http2"]).starts_with("2 "));
     let words = ["-s", "-o", "/dev/null", "-w", "%{http_version} %{scheme}"];
     assert_eq!(get("http://example.com/", &words).succeeded().text(), "1.1 http");
-    let words = [&words[..], &["--http2-prior-knowledge"]].concat();
-    assert_eq!(get("http://example.com/", &words).succeeded().text(), "2 http");
+    assert!(told(&["--http2-prior-knowledge"]).starts_with("2 "));
 }
 
 #[test]

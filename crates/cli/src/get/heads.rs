@@ -2,6 +2,9 @@
 
 use http::{HeaderMap, Method, StatusCode, Version};
 
+/// What ends a head.
+const END: &[u8] = b"\r\n\r\n";
+
 /// A version as the first line of a message spells it: `HTTP/1.1`, `HTTP/2`.
 pub(super) fn version(version: Version) -> &'static str {
     match version {
@@ -38,6 +41,13 @@ pub(super) fn response(
     text
 }
 
+/// The last of several heads as they came one after the other.
+pub(super) fn last(heads: &[u8]) -> &[u8] {
+    let before = heads.len().saturating_sub(END.len());
+    let end = heads[..before].windows(END.len()).rposition(|window| window == END);
+    end.map_or(heads, |end| &heads[end + END.len()..])
+}
+
 /// The head of a request. HTTP/2 names the host outside of the headers; as with curl it is shown as one.
 pub(super) fn request(
     spoken: Version,
@@ -69,6 +79,15 @@ mod tests {
     use http::HeaderValue;
 
     use super::*;
+
+    #[test]
+    fn the_last_of_several_heads_is_the_final_one() {
+        let (early, end) =
+            ("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", "HTTP/1.1 200 OK\r\nServer: y\r\n\r\n");
+        assert_eq!(last(format!("{early}{early}{end}").as_bytes()), end.as_bytes());
+        assert_eq!(last(end.as_bytes()), end.as_bytes());
+        assert_eq!(last(b""), b"");
+    }
 
     #[test]
     fn a_head_is_what_curl_shows() {

@@ -145,13 +145,15 @@ impl State {
                 let head = heads::response(*version, *status, None, headers);
                 self.head(at, &head);
             }
-            Event::ResponseHead { version, status, reason, headers } => {
+            Event::ResponseHead { version, status, reason, headers, head } => {
                 facts.version = Some(heads::number(*version));
                 facts.status = status.as_u16();
                 let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
                 facts.headers = headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
-                let head = heads::response(*version, *status, *reason, headers);
-                self.head(at, &head);
+                match head {
+                    Some(raw) => self.head(at, heads::last(raw)),
+                    None => self.head(at, &heads::response(*version, *status, *reason, headers)),
+                }
             }
             Event::Redirect { to } => {
                 facts.redirects += 1;
