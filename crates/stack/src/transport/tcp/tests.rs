@@ -4,5 +4,6 @@ mod close;
 mod handshake;
 mod harness;
 mod memory;
+mod random;
 mod receive;
 mod send;
