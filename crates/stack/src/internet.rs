@@ -2,6 +2,7 @@
 
 pub(crate) mod address;
 pub(crate) mod cidr;
+pub(crate) mod coalesce;
 pub(crate) mod error;
 pub(crate) mod forward;
 pub(crate) mod icmp;

@@ -9,6 +9,7 @@ use super::{Parts, Stack};
 use crate::batch::{Batch, Frame};
 use crate::interface::{InterfaceId, Medium};
 use crate::internet::address::AddressState;
+use crate::internet::coalesce::Coalescer;
 use crate::internet::error::{Invoking, Problem, Refusal, icmp_error};
 use crate::internet::forward::forward;
 use crate::internet::icmp::{self, Meaning};
@@ -27,15 +28,33 @@ impl Stack {
             frames.0.clear();
             return;
         }
+        let config = &self.shared.config;
+        let coalesce = frames.len() > 1 && config.internet.coalesce && !config.forwarding;
         let mut parts = self.parts(now);
+        if !coalesce {
+            for frame in frames.0.drain(..) {
+                if let Some(packet) = parts.handle_frame(on, frame) {
+                    parts.handle_packet(packet);
+                }
+            }
+            return;
+        }
+        let mut coalescer = Coalescer::default();
         for frame in frames.0.drain(..) {
-            parts.handle_frame(on, frame);
+            let Some(packet) = parts.handle_frame(on, frame) else { continue };
+            for packet in coalescer.offer(packet) {
+                parts.handle_packet(packet);
+            }
+        }
+        for packet in coalescer.finish() {
+            parts.handle_packet(packet);
         }
     }
 }
 
 impl Parts<'_> {
-    fn handle_frame(&mut self, on: InterfaceId, frame: Frame) {
+    /// Takes a frame in, up to the packet that it carries, if it carries one.
+    fn handle_frame(&mut self, on: InterfaceId, frame: Frame) -> Option<Packet> {
         let cx = &mut self.cx;
         cx.counters.frames_received += 1;
         cx.counters.bytes_received += frame.bytes.len() as u64;
@@ -49,24 +68,29 @@ impl Parts<'_> {
         });
         let cause = cause.or(frame.cause);
         let interface = self.internet.interface(on);
-        if !interface.up {
-            return cx.dropped(Some(on), DropReason::InterfaceDown, frame.bytes.len(), cause);
-        }
-        match link::receive::receive(interface.medium, &frame.bytes) {
-            Ok(link::receive::Received::Ip { packet, broadcast }) => self.handle_packet(Packet {
-                interface: on,
-                bytes: packet,
-                broadcast,
-                segment_size: frame.segment_size,
-                checksum: frame.checksum,
-                cause,
-            }),
+        let refused = match link::receive::receive(interface.medium, &frame.bytes) {
+            _ if !interface.up => DropReason::InterfaceDown,
+            Ok(link::receive::Received::Ip { packet, broadcast }) => {
+                return Some(Packet {
+                    interface: on,
+                    bytes: packet,
+                    broadcast,
+                    segment_size: frame.segment_size,
+                    checksum: frame.checksum,
+                    cause,
+                });
+            }
             Ok(link::receive::Received::Arp(bytes)) => match ArpPacket::parse(&bytes) {
-                Ok(packet) => resolution::receive_arp(&mut self.cx, self.internet, on, &packet, cause),
-                Err(_) => cx.dropped(Some(on), DropReason::ArpMalformed, frame.bytes.len(), cause),
+                Ok(packet) => {
+                    resolution::receive_arp(&mut self.cx, self.internet, on, &packet, cause);
+                    return None;
+                }
+                Err(_) => DropReason::ArpMalformed,
             },
-            Err(reason) => cx.dropped(Some(on), reason, frame.bytes.len(), cause),
-        }
+            Err(reason) => reason,
+        };
+        cx.dropped(Some(on), refused, frame.bytes.len(), cause);
+        None
     }
 
     pub(super) fn handle_packet(&mut self, packet: Packet) {

@@ -50,7 +50,12 @@ impl Host {
 
     /// A frame arrives; gives the frames that the host sends then.
     pub(crate) fn receive(&mut self, bytes: impl Into<Bytes>) -> Vec<Bytes> {
-        let mut batch: Batch = [Frame::new(bytes.into())].into_iter().collect();
+        self.receive_batch([bytes.into()])
+    }
+
+    /// Frames arrive together; gives the frames that the host sends then.
+    pub(crate) fn receive_batch(&mut self, frames: impl IntoIterator<Item = Bytes>) -> Vec<Bytes> {
+        let mut batch: Batch = frames.into_iter().map(Frame::new).collect();
         self.stack.handle_frames(self.now, self.eth0, &mut batch);
         self.sent()
     }

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use bytes::Bytes;
 use fathom_wire::{Checksum, IpHeader, IpProtocol, NdpMessage, SeqNumber, TcpFlags, TcpHeader, TcpOptions};
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -142,10 +143,16 @@ fn mutated_frames_neither_panic_nor_grow_the_stack() {
         options: crate::TcpOptions::default(),
     };
     let listener = host.stack.tcp_listen(host.now, listen).unwrap();
-    for round in 0..100_000 {
-        let mut frame = corpus[random.next_u32() as usize % corpus.len()].clone();
-        mutate(&mut frame, &mut random);
-        host.receive(frame);
+    for round in 0..40_000 {
+        let together = 1 + random.next_u32() % 4;
+        let frames: Vec<Bytes> = (0..together)
+            .map(|_| {
+                let mut frame = corpus[random.next_u32() as usize % corpus.len()].clone();
+                mutate(&mut frame, &mut random);
+                frame.into()
+            })
+            .collect();
+        host.receive_batch(frames);
         assert!(host.stack.memory_in_use() <= 1 << 20);
         if round % 100 == 0 {
             host.pass(Duration::from_millis(200));

@@ -1,0 +1,220 @@
+use alloc::vec;
+
+use fathom_wire::{Instant, SeqNumber, TcpOptions, TcpTimestamps};
+use proptest::prelude::*;
+
+use super::*;
+use crate::interface::InterfaceId;
+use crate::outgoing::{Cut, Outgoing, Segments};
+use crate::tests::packets::{tcp_packet, udp_packet};
+
+/// What a segment of a test is like; the data follows from its sequence number.
+#[derive(Clone, Copy, Debug)]
+struct Spec {
+    v6: bool,
+    port: u16,
+    seq: u32,
+    len: usize,
+    flags: TcpFlags,
+    timestamp: u32,
+    /// What is wrong with it: nothing, the TCP checksum, the IPv4 header checksum.
+    fault: u8,
+}
+
+const PLAIN: Spec =
+    Spec { v6: false, port: 1, seq: 1000, len: 100, flags: TcpFlags::ACK, timestamp: 1, fault: 0 };
+
+impl Spec {
+    fn bytes(self) -> Vec<u8> {
+        let header = TcpHeader {
+            source_port: self.port,
+            destination_port: 80,
+            seq: SeqNumber(self.seq),
+            ack: SeqNumber(5),
+            flags: self.flags,
+            window: 9,
+            urgent: 0,
+            options: TcpOptions {
+                timestamps: Some(TcpTimestamps { value: self.timestamp, echo: 0 }),
+                ..TcpOptions::default()
+            },
+        };
+        let data: Vec<u8> = (0..self.len).map(|i| (self.seq as usize + i) as u8).collect();
+        let (source, destination) = match self.v6 {
+            true => ("2001:db8::2", "2001:db8::1"),
+            false => ("192.0.2.2", "192.0.2.1"),
+        };
+        let mut bytes = tcp_packet(source, destination, &header, &data);
+        match self.fault {
+            1 => *bytes.last_mut().unwrap() ^= 1,
+            2 if !self.v6 => bytes[10] ^= 1,
+            _ => {}
+        }
+        bytes
+    }
+}
+
+fn packet(bytes: Vec<u8>) -> Packet {
+    Packet {
+        interface: InterfaceId(1),
+        bytes: bytes.into(),
+        broadcast: false,
+        segment_size: None,
+        checksum: ReceivedChecksum::Unverified,
+        cause: None,
+    }
+}
+
+fn merged(specs: &[Spec]) -> Vec<Packet> {
+    let mut coalescer = Coalescer::default();
+    let mut out: Vec<Packet> = specs.iter().flat_map(|spec| coalescer.offer(packet(spec.bytes()))).collect();
+    out.extend(coalescer.finish());
+    out
+}
+
+/// How many segments are in each packet that comes out.
+fn counts(specs: &[Spec]) -> Vec<usize> {
+    let count = |packet: &Packet| match packet.segment_size {
+        Some(size) => {
+            let (tcp_start, len) = ip_of(&packet.bytes).unwrap();
+            let data = len - TcpHeader::data_offset(&packet.bytes[tcp_start..]);
+            data.div_ceil(size.get().into())
+        }
+        None => 1,
+    };
+    merged(specs).iter().map(count).collect()
+}
+
+/// The segments of a packet: those that our own cutting makes of a super-segment.
+fn cut(packet: &Packet) -> Vec<Vec<u8>> {
+    let Some(size) = packet.segment_size else { return vec![packet.bytes.to_vec()] };
+    let header = IpHeader::parse(&packet.bytes).expect("a super-segment is a packet that can be read");
+    let tcp_start = header.header_len();
+    let data_start = tcp_start + TcpHeader::data_offset(&packet.bytes[tcp_start..]);
+    let headers = packet.bytes[..data_start].iter().copied().collect();
+    let mut outgoing = Outgoing::whole(headers, 0, [packet.bytes.slice(data_start..)].into_iter().collect());
+    outgoing.cut = Cut::Segments(Segments {
+        source: header.source(),
+        destination: header.destination(),
+        ip_start: 0,
+        tcp_start,
+        size,
+        offset: 0,
+        index: 0,
+    });
+    core::iter::from_fn(|| outgoing.next_frame(Instant::ZERO))
+        .map(|frame| frame.to_bytes().to_vec())
+        .collect()
+}
+
+/// Leaves out what a super-segment does not keep: the IPv4 identification and what depends on it.
+fn comparable(mut bytes: Vec<u8>) -> Vec<u8> {
+    let wrong_header = bytes[0] >> 4 == 4 && checksum::sum(&bytes[..20]) != 0xffff;
+    if bytes[0] >> 4 == 4 && !wrong_header {
+        bytes[4..6].fill(0);
+        bytes[10..12].fill(0);
+    }
+    bytes
+}
+
+fn arbitrary_specs() -> impl Strategy<Value = Vec<Spec>> {
+    let step = (0u8..24, 0usize..4, any::<bool>());
+    prop::collection::vec(step, 1..120).prop_map(|steps| {
+        let mut next = [[1000u32, u32::MAX - 2000], [7, 8]];
+        steps
+            .into_iter()
+            .map(|(what, len, v6)| {
+                let port = u16::from(what % 2);
+                let seq = &mut next[usize::from(v6)][usize::from(port)];
+                let len = [100, 100, 100, 60][len];
+                let mut spec = Spec { v6, port, seq: *seq, len, ..PLAIN };
+                match what {
+                    16 => spec.flags |= TcpFlags::PSH,
+                    17 => spec.flags |= TcpFlags::FIN,
+                    18 => spec.timestamp = 2,
+                    19 => spec.fault = 1,
+                    20 => spec.fault = 2,
+                    21 => spec.seq = seq.wrapping_add(50),
+                    22 => spec.len = 0,
+                    _ => {}
+                }
+                *seq = spec.seq.wrapping_add(spec.len as u32);
+                spec
+            })
+            .collect()
+    })
+}
+
+proptest! {
+    /// DESIGN 9: against a naive segmenter.
+    #[test]
+    fn what_is_merged_and_cut_again_is_what_arrived(specs in arbitrary_specs()) {
+        let out: Vec<Vec<u8>> = merged(&specs).iter().flat_map(cut).map(comparable).collect();
+        for v6 in [false, true] {
+            for port in [0, 1] {
+                let of_flow = |bytes: &&Vec<u8>| {
+                    let (_, ports) = flow_of(bytes).unwrap();
+                    (bytes[0] >> 4 == 6, u16::from_be_bytes([ports[0], ports[1]])) == (v6, port)
+                };
+                let came: Vec<Vec<u8>> = specs.iter().map(|spec| comparable(spec.bytes())).collect();
+                let came: Vec<&Vec<u8>> = came.iter().filter(of_flow).collect();
+                let went: Vec<&Vec<u8>> = out.iter().filter(of_flow).collect();
+                prop_assert_eq!(came, went);
+            }
+        }
+    }
+}
+
+fn next(spec: Spec) -> Spec {
+    Spec { seq: spec.seq.wrapping_add(spec.len as u32), ..spec }
+}
+
+#[test]
+fn segments_are_merged_only_when_they_are_a_train() {
+    let first = PLAIN;
+    let follow = next(first);
+    let table: &[(&str, &[Spec], &[usize])] = &[
+        ("a train", &[first, follow, next(follow)], &[3]),
+        ("a shorter one ends it", &[first, Spec { len: 50, ..follow }, Spec { seq: 1150, ..first }], &[2, 1]),
+        ("a longer one begins anew", &[first, Spec { len: 101, ..follow }], &[1, 1]),
+        (
+            "PSH ends it",
+            &[first, Spec { flags: TcpFlags::ACK | TcpFlags::PSH, ..follow }, next(follow)],
+            &[2, 1],
+        ),
+        ("a hole", &[first, Spec { seq: 1101, ..follow }], &[1, 1]),
+        ("a duplicate", &[first, first], &[1, 1]),
+        ("other options", &[first, Spec { timestamp: 2, ..follow }], &[1, 1]),
+        ("another flow between", &[first, Spec { port: 2, ..first }, follow], &[2, 1]),
+        ("FIN", &[first, Spec { flags: TcpFlags::ACK | TcpFlags::FIN, ..follow }], &[1, 1]),
+        ("no data", &[first, Spec { len: 0, ..follow }], &[1, 1]),
+        ("a wrong checksum", &[first, Spec { fault: 1, ..follow }, next(follow)], &[1, 1, 1]),
+        ("a wrong first checksum", &[Spec { fault: 1, ..first }, follow, next(follow)], &[1, 2]),
+        ("a wrong IPv4 checksum", &[first, Spec { fault: 2, ..follow }], &[1, 1]),
+    ];
+    for (what, specs, expected) in table {
+        assert_eq!(&counts(specs), expected, "{what}");
+    }
+}
+
+#[test]
+fn a_super_segment_has_no_more_segments_and_bytes_than_one_may_have() {
+    let train = |len: usize, count: usize| {
+        let specs: Vec<Spec> = (0..count).map(|i| Spec { len, seq: (i * len) as u32, ..PLAIN }).collect();
+        counts(&specs)
+    };
+    assert_eq!(train(100, 150), [64, 64, 22]);
+    assert_eq!(train(1448, 50), [45, 5], "45 times 1448 and the headers are below 65536");
+}
+
+#[test]
+fn what_is_no_tcp_passes_at_once() {
+    let mut coalescer = Coalescer::default();
+    assert_eq!(coalescer.offer(packet(PLAIN.bytes())).len(), 0);
+    let datagram = udp_packet("192.0.2.2", "192.0.2.1", (1, 80), b"x");
+    assert_eq!(coalescer.offer(packet(datagram)).len(), 1);
+    for bytes in [vec![], vec![0x45], vec![0x60; 41], vec![0x45; 60]] {
+        assert_eq!(coalescer.offer(packet(bytes)).len(), 1);
+    }
+    assert_eq!(coalescer.finish().count(), 1);
+}
