@@ -4,4 +4,5 @@ pub(crate) mod icmp;
 pub(crate) mod port;
 pub(crate) mod receive;
 pub(crate) mod tcp;
+pub(crate) mod transmit;
 pub(crate) mod udp;

@@ -67,7 +67,7 @@ fn on_its_way(
     let interface = internet.interface(hop.interface);
     let header_len = header.header_len();
     let link_len = link::transmit::header_len(interface.medium);
-    let begin = || link::transmit::begin(interface.medium, ether_type(header.source()));
+    let begin = || link::transmit::transmit(interface.medium, ether_type(header.source()));
     let whole = Outgoing::whole(begin(), link_len, Slices::new());
     let mut headers = begin();
 

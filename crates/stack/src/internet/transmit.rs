@@ -204,7 +204,7 @@ fn fragment(
     // An IPv6 packet is never cut smaller than 1280 (RFC 8200 5).
     let mtu = if source.is_ipv6() { mtu.max(path_mtu::IPV6_MIN_MTU) } else { mtu };
     Ok(Outgoing {
-        headers: link::transmit::begin(medium, ether_type(source)),
+        headers: link::transmit::transmit(medium, ether_type(source)),
         link_len: link::transmit::header_len(medium) as u8,
         slices,
         cut: Cut::Fragments(alloc::boxed::Box::new(Fragments { header, mtu, identification, offset: 0 })),
@@ -218,7 +218,7 @@ pub(crate) fn ether_type(source: IpAddr) -> EtherType {
 }
 
 fn link_and_ip(medium: Medium, header: &IpHeader) -> Headers {
-    let mut headers = link::transmit::begin(medium, ether_type(header.source()));
+    let mut headers = link::transmit::transmit(medium, ether_type(header.source()));
     emit(&mut headers, header.header_len(), |out| header.emit(out));
     headers
 }

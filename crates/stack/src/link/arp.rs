@@ -75,7 +75,7 @@ pub(crate) fn announcement(hardware: EthernetAddress, address: Ipv4Addr) -> ArpP
 
 /// The frame of an ARP packet.
 pub(crate) fn frame(hardware: EthernetAddress, to: EthernetAddress, packet: &ArpPacket) -> Outgoing {
-    let mut headers = transmit::begin(Medium::Ethernet { address: hardware }, EtherType::Arp);
+    let mut headers = transmit::transmit(Medium::Ethernet { address: hardware }, EtherType::Arp);
     let link_len = headers.len();
     emit(&mut headers, ArpPacket::LEN, |out| packet.emit(out));
     let mut frame = Outgoing::whole(headers, link_len, ArrayVec::new());

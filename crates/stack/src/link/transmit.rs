@@ -7,8 +7,9 @@ use fathom_wire::{EtherType, EthernetAddress, EthernetHeader};
 use crate::interface::Medium;
 use crate::outgoing::{Headers, emit};
 
-/// Begins the headers of a frame with the link header. The destination is filled in when it is known.
-pub(crate) fn begin(medium: Medium, ether_type: EtherType) -> Headers {
+/// Adds the link header: the headers of a frame begin with it, those of the layers above follow. The
+/// destination is filled in when the next hop's link address is known.
+pub(crate) fn transmit(medium: Medium, ether_type: EtherType) -> Headers {
     let mut headers = Headers::new();
     if let Medium::Ethernet { address } = medium {
         let header = EthernetHeader {

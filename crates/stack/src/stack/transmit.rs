@@ -157,12 +157,7 @@ impl Parts<'_> {
         let hardware = self.ready(&hop, socket)?;
         let flow = self.flow(socket)?;
         let path = path(&self.cx, self.internet, &hop, flow.destination);
-        let transmission = match socket {
-            SocketId::Tcp(id) => self.transports.tcp.transmit(&mut self.cx, id, &path),
-            SocketId::Udp(id) => self.transports.udp.transmit(&mut self.cx, id),
-            SocketId::Icmp(id) => self.transports.icmp.transmit(&mut self.cx, id),
-            SocketId::Listener(_) => Transmission::Nothing,
-        };
+        let transmission = self.transports.transmit(&mut self.cx, socket, &path);
         let Transmission::Segment(departing) = transmission else { return None };
         self.cx.sendable.push_back(socket, on);
         let (cause, len) = (departing.cause, departing.header.len() + departing.payload_len());
