@@ -328,8 +328,12 @@ async fn start_http(host: &Host, carrier: Tapped, h2: bool) -> hyper::Result<Sen
         host.spawn(async move { drop(connection.await) });
         Ok(Sender::Http2(sender))
     } else {
-        let (sender, connection) =
-            http1::Builder::new().preserve_header_case(true).handshake(carrier).await?;
+        // The spelling that servers which compare names by their bytes know.
+        let (sender, connection) = http1::Builder::new()
+            .title_case_headers(true)
+            .preserve_header_case(true)
+            .handshake(carrier)
+            .await?;
         host.spawn(async move { drop(connection.await) });
         Ok(Sender::Http1(sender))
     }

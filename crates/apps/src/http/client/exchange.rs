@@ -115,9 +115,13 @@ fn build(
 }
 
 /// Adds the headers that every request has, unless they are there or unwanted.
+///
+/// They come first, as with browsers and curl: some servers want `Host` before anything else
+/// (RFC 9110 7.2 advises it).
 pub(super) fn add_defaults(headers: &mut HeaderMap, url: &Url, options: &Options) {
+    let given = std::mem::take(headers);
     let mut add = |name: header::HeaderName, value: &str| {
-        if !headers.contains_key(&name)
+        if !given.contains_key(&name)
             && !options.omit_headers.contains(&name)
             && let Ok(value) = HeaderValue::from_str(value)
         {
@@ -133,6 +137,7 @@ pub(super) fn add_defaults(headers: &mut HeaderMap, url: &Url, options: &Options
     if options.compressed {
         add(header::ACCEPT_ENCODING, decode::ACCEPTED);
     }
+    headers.extend(given);
 }
 
 fn observe_informational(options: &Options, request: &mut http::Request<RequestBody>) {

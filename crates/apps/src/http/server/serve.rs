@@ -107,6 +107,7 @@ where
         http1::Builder::new()
             .timer(timer)
             .auto_date_header(false)
+            .title_case_headers(true)
             .header_read_timeout(limits.head_timeout)
             .serve_connection(stream, service)
             .await

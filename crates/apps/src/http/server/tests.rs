@@ -30,7 +30,7 @@ fn dates_responses_by_the_world_s_clock() {
         (text, client.wall_clock())
     });
     let date = crate::http::date::imf_fixdate(now);
-    assert!(text.contains(&format!("date: {date}\r\n")), "{text}");
+    assert!(text.contains(&format!("Date: {date}\r\n")), "{text}");
 }
 
 #[test]

@@ -99,7 +99,7 @@ fn speaks_http_1_when_told_to_and_keeps_the_head_as_it_came() {
     assert_eq!(response.reason.as_deref(), Some("OK"));
     let head = String::from_utf8(response.head.unwrap().to_vec()).unwrap();
     assert!(head.starts_with("HTTP/1.1 200 OK\r\n") && head.ends_with("\r\n\r\n"), "{head}");
-    assert!(head.contains("date: "), "{head}");
+    assert!(head.contains("\r\nDate: "), "{head}");
 }
 
 #[test]
