@@ -14,13 +14,14 @@ fn told(url: &str, format: &str, words: &[&str]) -> Run {
 
 #[test]
 fn times_are_cumulative_seconds_in_order() {
-    let names = ["namelookup", "connect", "appconnect", "pretransfer", "starttransfer", "total"];
+    let names =
+        ["namelookup", "connect", "appconnect", "pretransfer", "posttransfer", "starttransfer", "total"];
     let format = names.map(|name| format!("%{{time_{name}}}")).join(" ");
     let run = told(HOME, &format, &[]).succeeded();
     let times: Vec<f64> = run.text().split(' ').map(|time| time.parse().unwrap()).collect();
     assert!(times.is_sorted(), "{times:?}");
     // One round trip of 20 ms each for name, connection, TLS and request.
-    for (time, expected) in times.iter().zip([0.020, 0.040, 0.060, 0.060, 0.080, 0.080]) {
+    for (time, expected) in times.iter().zip([0.020, 0.040, 0.060, 0.060, 0.060, 0.080, 0.080]) {
         assert!((expected..expected + 0.002).contains(time), "{times:?}");
     }
 }

@@ -37,14 +37,14 @@ pub(crate) struct LinkArgs {
 
     /// Loss in bursts: chance to enter and to leave one, 1%,25%
     ///
-    /// ENTER,LEAVE[,LOSS_IN[,LOSS_OUTSIDE]] (Gilbert and Elliott): 1%,25% enters a burst at one frame in a
+    /// ENTER,LEAVE, or ENTER,LEAVE,LOSS_IN,LOSS_OUTSIDE (Gilbert and Elliott): 1%,25% enters a burst at one frame in a
     /// hundred and leaves it at one in four, and loses every frame between.
     #[arg(long, value_name = "CHANCES", value_parser = word::<GilbertElliott>)]
     burst_loss: Vec<Directed<GilbertElliott>>,
 
     /// Chance that others overtake a frame: 5%; 5%,3,10ms
     ///
-    /// CHANCE[,FRAMES[,TIME]]: a chosen frame lets FRAMES others pass (3 if not said), but waits no longer
+    /// CHANCE, or CHANCE,FRAMES,TIME: a chosen frame lets FRAMES others pass (3 if not said), but waits no longer
     /// than TIME (10ms).
     #[arg(long, value_name = "CHANCE", value_parser = word::<Reorder>)]
     reorder: Vec<Directed<Reorder>>,

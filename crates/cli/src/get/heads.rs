@@ -37,7 +37,7 @@ pub(super) fn response(
     let standard = || if spoken < Version::HTTP_2 { status.canonical_reason() } else { None };
     let reason = reason.or_else(standard).unwrap_or_default();
     let mut text = format!("{} {} {reason}\r\n", version(spoken), status.as_u16()).into_bytes();
-    lines(&mut text, headers);
+    lines(&mut text, headers, spelling(spoken));
     text
 }
 
@@ -57,16 +57,32 @@ pub(super) fn request(
     headers: &HeaderMap,
 ) -> Vec<u8> {
     let mut text = format!("{method} {target} {}\r\n", version(spoken)).into_bytes();
+    let spelled = spelling(spoken);
     if let Some(authority) = authority {
-        text.extend_from_slice(format!("host: {authority}\r\n").as_bytes());
+        text.extend_from_slice(format!("{}: {authority}\r\n", spelled("host")).as_bytes());
     }
-    lines(&mut text, headers);
+    lines(&mut text, headers, spelled);
     text
 }
 
-fn lines(text: &mut Vec<u8>, headers: &HeaderMap) {
+/// How names are spelled on the wire: each word with a capital letter until HTTP/2, which has small letters
+/// only (RFC 9113 8.2.1).
+fn spelling(spoken: Version) -> fn(&str) -> String {
+    if spoken >= Version::HTTP_2 {
+        return str::to_owned;
+    }
+    |name| {
+        let words = name.split('-').map(|word| {
+            let (first, rest) = word.split_at(usize::from(!word.is_empty()));
+            first.to_ascii_uppercase() + rest
+        });
+        words.collect::<Vec<_>>().join("-")
+    }
+}
+
+fn lines(text: &mut Vec<u8>, headers: &HeaderMap, spelled: fn(&str) -> String) {
     for (name, value) in headers {
-        text.extend_from_slice(name.as_str().as_bytes());
+        text.extend_from_slice(spelled(name.as_str()).as_bytes());
         text.extend_from_slice(b": ");
         text.extend_from_slice(value.as_bytes());
         text.extend_from_slice(b"\r\n");
@@ -97,10 +113,10 @@ mod tests {
             String::from_utf8(response(version, StatusCode::NOT_FOUND, reason, &headers)).unwrap()
         };
         assert_eq!(head(Version::HTTP_2, None), "HTTP/2 404 \r\nx-a: b\r\n\r\n");
-        assert_eq!(head(Version::HTTP_11, None), "HTTP/1.1 404 Not Found\r\nx-a: b\r\n\r\n");
+        assert_eq!(head(Version::HTTP_11, None), "HTTP/1.1 404 Not Found\r\nX-A: b\r\n\r\n");
         assert_eq!(
             head(Version::HTTP_11, Some("Gone fishing")),
-            "HTTP/1.1 404 Gone fishing\r\nx-a: b\r\n\r\n"
+            "HTTP/1.1 404 Gone fishing\r\nX-A: b\r\n\r\n"
         );
         assert_eq!(
             request(Version::HTTP_2, &Method::GET, "/p?q", Some("h:1"), &headers),
