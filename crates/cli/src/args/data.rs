@@ -76,7 +76,7 @@ const OPTIONS: &[Declaration] = &[
         value: "DATA",
         help: "Like -d, with DATA percent-encoded",
         long_help: "Like -d, with DATA percent-encoded\n\n\
-            CONTENT or =CONTENT encodes the content, NAME=CONTENT encodes the content after 'NAME=', \
+            CONTENT or =CONTENT encodes the content, NAME=CONTENT encodes the content after 'NAME=' (a space as +), \
             @FILE and NAME@FILE encode a file.",
         make: Part::UrlEncode,
     },

@@ -64,7 +64,7 @@ impl Request {
             })?,
         };
         let mut headers = Headers::default();
-        headers.own(args, &mut url, body.is_some().then_some(&args.data))?;
+        headers.own(args, &mut url, body.as_ref())?;
         for line in &args.header {
             headers.custom(line)?;
         }
@@ -133,7 +133,8 @@ fn url_encode(text: &str) -> Result<Vec<u8>, Failure> {
             (name, if is_file { file(content)? } else { content.as_bytes().to_vec() })
         }
     };
-    let encoded = percent_encode(&content, RESERVED).to_string();
+    // As forms do it, and as curl does.
+    let encoded = percent_encode(&content, RESERVED).to_string().replace("%20", "+");
     Ok(if name.is_empty() { encoded } else { format!("{name}={encoded}") }.into_bytes())
 }
 
@@ -164,7 +165,7 @@ struct Headers {
 
 impl Headers {
     /// The headers that options other than -H bring, in curl's order.
-    fn own(&mut self, args: &GetArgs, url: &mut Url, data: Option<&Data>) -> Result<(), Failure> {
+    fn own(&mut self, args: &GetArgs, url: &mut Url, body: Option<&Bytes>) -> Result<(), Failure> {
         let credentials = args.user.clone().map_or_else(
             || Ok(credentials_of(url)),
             |user| {
@@ -193,13 +194,13 @@ impl Headers {
         if let Some(referer) = args.referer.as_deref().filter(|referer| !referer.is_empty()) {
             self.set(header::REFERER, referer)?;
         }
-        match data {
-            Some(data) if data.is_json() => {
-                self.set(header::CONTENT_TYPE, "application/json")?;
-                self.set(header::ACCEPT, "application/json")
-            }
-            Some(_) => self.set(header::CONTENT_TYPE, "application/x-www-form-urlencoded"),
-            None => Ok(()),
+        let Some(body) = body else { return Ok(()) };
+        self.set(header::CONTENT_LENGTH, &body.len().to_string())?;
+        if args.data.is_json() {
+            self.set(header::CONTENT_TYPE, "application/json")?;
+            self.set(header::ACCEPT, "application/json")
+        } else {
+            self.set(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
         }
     }
 

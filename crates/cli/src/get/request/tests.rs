@@ -52,20 +52,24 @@ fn the_method_follows_from_the_options() {
 
 #[test]
 fn data_options_join_in_their_order() {
-    let form = "\ncontent-type: application/x-www-form-urlencoded\n\n";
-    let json = "\ncontent-type: application/json\naccept: application/json\n\n";
+    let form = "content-type: application/x-www-form-urlencoded";
+    let json = "content-type: application/json\naccept: application/json";
     for (arguments, kind, body) in [
         (&["-d", "a=1", "-d", "b=2"][..], form, "a=1&b=2"),
         (&["--data-raw", "@x", "--data-binary", "a\nb", "-d", "c"], form, "@x&a\nb&c"),
         (&["-d", "c", "--data-raw", "a"], form, "c&a"),
         (&["--json", "{\"a\":", "--json", "1}"], json, "{\"a\":1}"),
-        (&["--data-urlencode", "a b&c"], form, "a%20b%26c"),
+        (&["--data-urlencode", "a b&c"], form, "a+b%26c"),
         (&["--data-urlencode", "=a=b"], form, "a%3Db"),
         (&["--data-urlencode", "n=a/b-._~"], form, "n=a%2Fb-._~"),
         (&["-d", "-x"], form, "-x"),
     ] {
         let arguments = [&[U], arguments].concat();
-        assert_eq!(shown(&arguments), format!("POST {U}{kind}{body}"), "{arguments:?}");
+        assert_eq!(
+            shown(&arguments),
+            format!("POST {U}\ncontent-length: {}\n{kind}\n\n{body}", body.len()),
+            "{arguments:?}"
+        );
     }
 }
 
@@ -118,7 +122,7 @@ fn headers_are_added_replaced_emptied_and_removed() {
     }
     assert_eq!(
         shown(&[U, "-d", "x", "-H", "content-type: text/plain"]),
-        format!("POST {U}\ncontent-type: text/plain\n\nx")
+        format!("POST {U}\ncontent-length: 1\ncontent-type: text/plain\n\nx")
     );
 }
 
