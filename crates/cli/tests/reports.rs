@@ -48,10 +48,14 @@ fn names_have_curls_meaning() {
     assert_eq!(numbers[..2], [1000, 0]);
     // 1000 bytes in four round trips of 20 ms.
     assert!((12_000..=12_500).contains(&numbers[2]), "{numbers:?}");
-    assert_eq!(
-        told("https://example.com/echo", "%{size_upload} %{method}", &["-d", "abc"]).succeeded().text(),
-        "3 POST"
+    let run = told(
+        "http://example.com/echo",
+        "%{size_upload} %{size_request} %{method}",
+        &["-d", "abc", "-A", "a"],
     );
+    let head = "POST /echo HTTP/1.1\r\nHost: example.com\r\nUser-Agent: a\r\nAccept: */*\r\nContent-Length: 3\r\n\
+                Content-Type: application/x-www-form-urlencoded\r\n\r\n";
+    assert_eq!(run.succeeded().text(), format!("3 {} POST", head.len() + 3));
 }
 
 #[test]

@@ -93,6 +93,7 @@ impl State {
         self.catch_up();
         let (at, facts) = (self.host.now(), &mut self.facts);
         match event {
+            Event::Resolved { host, .. } if host.parse::<IpAddr>().is_ok() => {}
             Event::Resolved { host, addresses } => {
                 self.verbose.note(at, 'A', &format!("Host {host} was resolved."));
                 for (family, wanted) in
@@ -137,7 +138,9 @@ impl State {
                 facts.referer = referer.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
                 self.verbose.note(at, 'A', &format!("using {}", heads::version(*version)));
                 self.verbose.head(at, '>', &head);
-                if facts.uploaded > 0 {
+                // A redirect may leave the body behind. As with curl, the size of a request is with its body.
+                if facts.uploaded > 0 && headers.contains_key(http::header::CONTENT_LENGTH) {
+                    facts.request_bytes += facts.uploaded;
                     self.verbose.sent(at, facts.uploaded as usize);
                 }
             }

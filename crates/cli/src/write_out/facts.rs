@@ -66,7 +66,7 @@ pub(crate) struct Facts {
     pub(crate) verify_result: u64,
     /// Bytes of all responses' heads.
     pub(crate) header_bytes: u64,
-    /// Bytes of all requests' heads.
+    /// Bytes of all requests.
     pub(crate) request_bytes: u64,
     /// Bytes of the last response's body as it came.
     pub(crate) downloaded: u64,
