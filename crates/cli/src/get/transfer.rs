@@ -1,6 +1,6 @@
 //! The exchange itself: sends the request, writes what comes.
 
-use fathom_apps::http::client::{self, Body, FetchError, Options, Response};
+use fathom_apps::http::client::{self, Body, Client, FetchError, Options, Response};
 use fathom_net::{Host, TcpInfo};
 use fathom_record::Layer;
 use http::header::{CONTENT_LENGTH, LOCATION};
@@ -51,8 +51,8 @@ impl Transfer<'_> {
     pub(super) async fn run(mut self, host: &Host, request: Request, options: Options) -> Outcome {
         let Request { method, url, headers, body, .. } = request;
         let body = body.map_or(Body::Empty, Body::Bytes);
-        let fetched = client::fetch(host, client::Request { method, url, headers, body }, options).await;
-        match fetched {
+        let client = Client::new(host, options);
+        let outcome = match client.fetch(client::Request { method, url, headers, body }).await {
             Ok(mut response) => {
                 let result = self.receive(&mut response).await;
                 Outcome {
@@ -72,7 +72,10 @@ impl Transfer<'_> {
                 let verify_result = verify_result(&error);
                 Outcome { result, tcp: None, downloaded: 0, redirect_url, verify_result }
             }
-        }
+        };
+        // Tells the server that nothing more comes.
+        client.close().await;
+        outcome
     }
 
     /// Writes the heads, then the body as it comes.
