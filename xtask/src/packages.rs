@@ -10,8 +10,6 @@ use crate::step;
 
 /// A program that a test runs, and the Debian package that has it.
 const PROGRAMS: &[(&str, &str)] = &[
-    ("cc", "gcc"),
-    ("curl", "curl"),
     ("dnsmasq", "dnsmasq-base"),
     ("ip", "iproute2"),
     ("nginx", "nginx-light"),

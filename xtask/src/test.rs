@@ -17,7 +17,11 @@ pub fn run() -> Result<()> {
 
     timed("set-up", packages::install_missing)?;
     timed("arrows between crates", || arrows::check(&root()))?;
-    timed("format", || step(cargo().args(["fmt", "--all", "--check"])))?;
+    timed("format", || {
+        step(cargo().args(["fmt", "--all", "--check"]))?;
+        // The fuzz targets are a workspace of their own, since they need another compiler.
+        step(cargo().args(["fmt", "--all", "--check", "--manifest-path", "fuzz/Cargo.toml"]))
+    })?;
     timed("clippy", || {
         step(cargo().args(["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]))
     })?;

@@ -21,7 +21,7 @@ struct Site {
 impl Site {
     /// Starts everything; `None` when this machine cannot.
     fn start() -> Option<Self> {
-        if let Some(reason) = lacking(&["ip", "dnsmasq", "nginx", "openssl", "sha256sum"]) {
+        if let Some(reason) = lacking(&["ip", "ss", "dnsmasq", "nginx", "openssl", "sha256sum"]) {
             skip(&reason);
             return None;
         }
