@@ -151,6 +151,14 @@ impl HalfOpen {
             return Stay(Disposition::Reply(self.syn_ack(cx, ours, SendReason::SynAck, cause)));
         }
         let len = if flags.contains(TcpFlags::RST) { 0 } else { segment.seq_len() };
+        // RFC 7323 5.3, R1. The connection would refuse what is older than the SYN, and wait on.
+        if !flags.contains(TcpFlags::RST) && self.is_older(header) {
+            return Stay(if len == 0 {
+                Disposition::Drop(DropReason::TcpPaws)
+            } else {
+                Disposition::DropReply(DropReason::TcpPaws, self.ack(cx, cause))
+            });
+        }
         // First: check the sequence number.
         if !acceptable(seq, len, self.irs + 1, u32::from(self.window).max(1)) {
             // Without data there is nothing that its sender would have to know, and two ends that disagree
@@ -204,7 +212,15 @@ impl HalfOpen {
         };
         connection.negotiated(self.irs, &negotiated);
         connection.resume_passive_open(self.sent_at, self.retries, self.window);
+        // A segment that the connection refuses leaves it in SYN-RECEIVED, where nothing else would end it.
+        connection.timers.close = cx.now + cx.config.tcp.connect_timeout;
         connection
+    }
+
+    /// Whether the timestamp of a segment is older than that of the SYN.
+    fn is_older(&self, header: &TcpHeader) -> bool {
+        let older = |stamp: TcpTimestamps| (stamp.value.wrapping_sub(self.ts_recent) as i32) < 0;
+        self.timestamps && header.options.timestamps.is_some_and(older)
     }
 
     /// RCV.NXT: what follows the peer's SYN.

@@ -10,7 +10,7 @@ use super::harness::{F, Host, IRS, LOCAL, MSS, Peer, REMOTE, Seg, plain};
 use crate::config::Config;
 use crate::event::Readiness;
 use crate::socket::{SocketId, TcpId};
-use crate::transport::tcp::{Decision, TcpConfig, TcpError, TcpOptions};
+use crate::transport::tcp::{Decision, TcpConfig, TcpError, TcpListen, TcpOptions};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -208,6 +208,40 @@ fn a_full_accept_queue_keeps_connections_waiting_without_a_reset() {
     assert_eq!(host.pass(SECOND + Duration::from_micros(20)).len(), 1);
     assert_eq!(host.take(&third), (None, None));
     assert!(host.accept(listener).is_some());
+}
+
+/// RFC7323-R18
+#[test]
+fn a_third_segment_older_than_the_syn_completes_nothing() {
+    let mut host = Host::new();
+    let listener = host.listen(8, false);
+    let iss = syn_ack(&mut host, &syn().stamp(1000, 0)).seq;
+    let third = Seg::new(F::ACK, IRS + 1, iss + 1);
+    assert_eq!(host.take(&third.clone().stamp(999, 0)), (Some(DropReason::TcpPaws), None));
+    let (dropped, answer) = host.take(&third.clone().stamp(999, 0).data(b"old"));
+    assert_eq!(dropped, Some(DropReason::TcpPaws));
+    assert_eq!(answer.map(|answer| (answer.flags, answer.ack)), Some((F::ACK, IRS + 1)));
+    assert_eq!((host.layer.connection_ids(), host.layer.half_open_count()), (Vec::new(), 1));
+    assert_eq!(host.take(&third.stamp(1000, 0)), (None, None));
+    assert!(host.accept(listener).is_some());
+}
+
+#[test]
+fn a_connection_that_refuses_the_third_segment_is_given_up() {
+    let mut host = Host::new();
+    let options = TcpOptions { receive_buffer: 0, ..plain() };
+    let listener = {
+        let (cx, layer) = host.parts();
+        layer.listen(&cx, TcpListen { local: LOCAL, backlog: 8, decide: false, options }).unwrap()
+    };
+    let iss = syn_ack(&mut host, &syn()).seq;
+    host.take(&Seg::new(F::ACK, IRS + 1, iss + 1).data(b"x"));
+    let id = host.accept(listener).unwrap();
+    assert_eq!(host.state(id), Some(TcpStateName::SynReceived), "the window has no room for the byte");
+    host.pass(Duration::from_secs(179));
+    assert_eq!(host.state(id), Some(TcpStateName::SynReceived));
+    host.pass(2 * SECOND);
+    assert_eq!(host.state(id), Some(TcpStateName::Closed));
 }
 
 #[test]
