@@ -64,6 +64,9 @@ impl NewReno {
                 self.dup_acks = (self.dup_acks + 1).min(outstanding / ack.mss.max(1));
                 Finding::Nothing
             }
+            // What was too big for the path is about to be sent again, so nothing is learned from what it
+            // leaves behind.
+            Phase::Open if self.lost().is_some() => Finding::Nothing,
             Phase::Open => {
                 self.dup_acks = (self.dup_acks + 1).min(DUP_ACK_THRESHOLD.max(outstanding / ack.mss.max(1)));
                 // RFC 6582 3.2 step 2: duplicates that only answer segments that were sent twice must not
@@ -88,6 +91,8 @@ impl NewReno {
             Phase::Open => {
                 self.dup_acks = 0;
                 self.skip_acknowledged(ack.una);
+                // It keeps up, since beyond 2 GiB a comparison of sequence numbers turns round.
+                self.recover = self.recover.max(ack.una - 1);
                 Finding::Nothing
             }
             // RFC 6582 3.2 step 3, full acknowledgement.
@@ -267,6 +272,27 @@ mod tests {
         assert_eq!(sender.ack(start + 10 * MSS), Finding::Recovered);
         sender.nxt += 5 * MSS;
         assert!(sender.duplicates(9).iter().all(|finding| *finding == Finding::Nothing));
+    }
+
+    #[test]
+    fn a_loss_gigabytes_after_the_last_one_is_found() {
+        let mut sender = Sender::with_segments(10);
+        for _ in 0..3 {
+            sender.nxt += 1 << 30;
+            sender.ack(sender.nxt);
+        }
+        sender.nxt += 10 * MSS;
+        assert_eq!(sender.duplicates(3)[2], Finding::Loss);
+    }
+
+    #[test]
+    fn duplicates_take_nothing_from_what_was_too_big_and_is_yet_to_be_sent_again() {
+        let mut sender = Sender::with_segments(10);
+        let start = sender.una;
+        sender.recovery.on_too_big(sender.una, sender.nxt);
+        sender.recovery.on_retransmit(start + 2 * MSS);
+        assert_eq!(sender.duplicates(4), [Finding::Nothing; 4]);
+        assert_eq!(sender.recovery.lost(), Some((start + 2 * MSS, start + 10 * MSS)));
     }
 
     #[test]
