@@ -21,9 +21,11 @@ impl Connection {
         let ack = segment.header.ack;
         let window = u32::from(segment.header.window) << self.snd.shift;
         let una = self.snd.una;
-        if self.flags.contains(Flags::PERSIST) && !self.flags.contains(Flags::ORPHAN) {
-            // The peer is alive and says that its window is closed: it may do so for ever
-            // (RFC 9293 3.8.6.1). A connection that nobody owns is not held open that way.
+        let closed = window == 0 || self.flags.contains(Flags::PERSIST);
+        if closed && !self.flags.contains(Flags::ORPHAN) {
+            // The peer is alive and says that its window is closed: it may do so for ever, also over data
+            // in flight (RFC 9293 3.8.6.1, MUST-37). A connection that nobody owns is not held open that
+            // way.
             self.cold.progress_at = cx.now;
         }
         let duplicate = ack == una && self.is_duplicate(segment, window);
@@ -102,6 +104,8 @@ impl Connection {
         self.snd.fin_sent |= advanced as usize > data;
         self.snd.una = ack;
         self.snd.nxt = self.snd.nxt.max(ack);
+        // It keeps up, since beyond 2 GiB a comparison of sequence numbers turns round.
+        self.snd.short_end = self.snd.short_end.max(ack);
         self.send_buffer.consume(cx.pool, cx.memory, data);
         self.cold.statistics.bytes_acked += data as u64;
         self.cold.progress_at = cx.now;

@@ -89,6 +89,31 @@ fn nagle_lets_one_short_segment_be_on_its_way() {
     assert_eq!(lens(&host.sends(peer.id)), [MSS, MSS, 10]);
 }
 
+#[test]
+fn a_short_segment_does_not_wait_for_one_that_was_acknowledged_gigabytes_ago() {
+    let mut host = Host::new();
+    let mut peer = host.established();
+    host.write(peer.id, b"short");
+    host.sends(peer.id);
+    let ack = peer.acks(5);
+    host.take(&ack);
+    for _ in 0..3 {
+        // As if a gibibyte had been sent and acknowledged.
+        host.with_connection(peer.id, |connection, _| {
+            for seq in [&mut connection.snd.una, &mut connection.snd.nxt, &mut connection.snd.max] {
+                *seq += 1 << 30;
+            }
+        });
+        peer.una += 1 << 30;
+        host.write(peer.id, &[0; MSS]);
+        assert_eq!(lens(&host.sends(peer.id)), [MSS]);
+        let ack = peer.acks(MSS as u32);
+        host.take(&ack);
+    }
+    host.write(peer.id, &[0; 100]);
+    assert_eq!(lens(&host.sends(peer.id)), [100]);
+}
+
 /// RFC9293-MUST-17
 #[test]
 fn nodelay_sends_short_segments_at_once() {
@@ -338,6 +363,20 @@ fn a_closed_window_is_probed_with_doubling_for_as_long_as_the_peer_answers() {
     assert_eq!(waited.last(), Some(&60_000));
     assert_eq!(host.state(peer.id), Some(TcpStateName::Established));
     assert_eq!(info(&host, peer.id).snd_cwnd, 10 * MSS as u64, "no sign of congestion");
+}
+
+/// RFC9293-MUST-37
+#[test]
+fn a_window_that_closes_over_data_in_flight_holds_the_connection_as_long_as_the_peer_answers() {
+    let mut host = Host::new();
+    let peer = in_flight(&mut host, 3);
+    host.take(&peer.ack().window(0));
+    let begin = host.now;
+    while host.now - begin < Duration::from_secs(3600) {
+        host.next_sent(peer.id).expect("the first byte again");
+        host.take(&peer.ack().window(0));
+    }
+    assert_eq!(host.state(peer.id), Some(TcpStateName::Established));
 }
 
 #[test]
