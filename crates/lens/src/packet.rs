@@ -13,6 +13,8 @@ pub(crate) struct Segment {
     pub(crate) source: SocketAddr,
     pub(crate) destination: SocketAddr,
     pub(crate) seq: u32,
+    /// The sequence number that the sender expects next.
+    pub(crate) ack: u32,
     /// Bytes of data.
     pub(crate) len: u32,
     pub(crate) flags: TcpFlags,
@@ -27,6 +29,7 @@ impl Segment {
             source: SocketAddr::new(source, header.source_port),
             destination: SocketAddr::new(destination, header.destination_port),
             seq: header.seq.0,
+            ack: header.ack.0,
             len: (payload.len() - TcpHeader::data_offset(payload)) as u32,
             flags: header.flags,
         })

@@ -15,6 +15,8 @@ pub struct Report {
     pub total_ms: f64,
     /// The rows of the waterfall.
     pub phases: Vec<ReportPhase>,
+    /// What the time was spent on over all phases, the longest first. They sum to the whole.
+    pub causes: Vec<ReportCause>,
     /// The last response; `null` when none came.
     pub http: Option<HttpReport>,
     /// The last connection; `null` when none stood.
@@ -34,6 +36,15 @@ pub struct ReportPhase {
     pub ms: f64,
     /// Why it took that long, for a person.
     pub reason: String,
+}
+
+/// The time spent on one kind of cause.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct ReportCause {
+    /// Its name, such as `round trips` or `loss`.
+    pub name: &'static str,
+    /// How long, in milliseconds.
+    pub ms: f64,
 }
 
 /// What HTTP knows.
@@ -75,10 +86,13 @@ impl Report {
             ms: milliseconds(phase.duration),
             reason: phase.reason(),
         });
+        let causes = waterfall.causes().into_iter();
+        let causes = causes.map(|(name, sum)| ReportCause { name, ms: milliseconds(sum) });
         Report {
             schema_version: Self::SCHEMA_VERSION,
             total_ms: milliseconds(waterfall.total),
             phases: phases.collect(),
+            causes: causes.collect(),
             http,
             tcp,
         }

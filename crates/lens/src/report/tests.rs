@@ -46,6 +46,7 @@ fn the_report_has_the_fields_and_units_it_promises() {
                 "ms": 20.123,
                 "reason": "1 RTT",
             }],
+            "causes": [{ "name": "round trips", "ms": 20.123 }],
             "http": { "version": "2", "status": 200 },
             "tcp": {
                 "rtt_ms": 20.0,

@@ -127,13 +127,17 @@ impl Builder<'_> {
             let unanswered = work == Work::Connect && phase.outcome == PhaseOutcome::GivenUp;
             let work = if unanswered { Work::Unanswered } else { work };
             let window = Interval { start, end: share.end };
-            let Answer { parts, losses } =
+            let Answer { parts, losses, notes, .. } =
                 explain(&Question { work, window, flow }, self.evidence, self.hints);
             phase.parts = parts;
+            phase.notes = notes;
             phase.losses = losses.into_iter().map(|at| at.max(window.start) - self.start).collect();
             self.cursor = window.end;
         }
-        phase.notes = notes(span, &phase.parts, self.evidence, window);
+        phase.notes.extend(notes(span, &phase.parts, self.evidence, window));
+        if let (CONNECT, true, Some(remote)) = (span.name, several_attempts, span.remote) {
+            phase.notes.push(remote.to_string());
+        }
         phase
     }
 

@@ -56,9 +56,15 @@ pub enum Cause {
     /// Frames were lost at the end of what the peer had to say, or their acknowledgements were, where no
     /// hole shows it: until its timer ran out and it repeated them.
     PeerRepeats {
-        /// How many frames were lost.
+        /// How many frames were lost; none if they are counted elsewhere.
         frames: u32,
+        /// How many frames came damaged.
+        damaged: u32,
     },
+    /// Frames were held back by the link.
+    Held,
+    /// Waiting, with nothing that tells for what.
+    Waited,
     /// Bits leaving one after the other at the rate of the link.
     Serialisation {
         /// Towards the network.
@@ -105,6 +111,8 @@ pub enum Cause {
 pub enum Origin {
     /// The link lost frames.
     Lost,
+    /// Frames came damaged.
+    Damaged,
     /// The link held frames back.
     Reordered,
     /// Nobody told: it was a loss or a reordering somewhere on the path.
@@ -138,6 +146,8 @@ impl Cause {
             Cause::Queries { .. } => "resolver",
             Cause::QueryLost { .. } | Cause::Lost { .. } | Cause::PeerRepeats { .. } => "loss",
             Cause::HeadOfLine { .. } => "head of line",
+            Cause::Held => "reordering",
+            Cause::Waited => "waiting",
             Cause::Neighbour => "neighbour",
             Cause::Serialisation { .. } => "link rate",
             Cause::Jitter => "jitter",
@@ -166,14 +176,15 @@ impl Cause {
             Cause::HeadOfLine { holes, origin } => {
                 let what = match origin {
                     Origin::Lost => plural(*holes, "loss on the way here", "losses on the way here"),
+                    Origin::Damaged => plural(*holes, "damaged frame", "damaged frames"),
                     Origin::Reordered => plural(*holes, "reordering", "reorderings"),
                     Origin::Unknown => plural(*holes, "hole", "holes"),
                 };
                 format!("{what}, data waited +{ms}")
             }
-            Cause::PeerRepeats { frames } => {
-                format!("{}, repaired +{ms} (peer's RTO)", plural(*frames, "loss", "losses"))
-            }
+            Cause::PeerRepeats { frames, damaged } => peer_repeats(*frames, *damaged, duration, &ms),
+            Cause::Held => format!("held back by the link +{ms}"),
+            Cause::Waited => and_ms("waited".into()),
             Cause::Serialisation { up, bytes, rate } => {
                 let way = if *up { "up" } else { "down" };
                 and_ms(format!("{} {way} at {}", amount(*bytes), bit_rate(*rate as f64)))
@@ -184,6 +195,7 @@ impl Cause {
                 and_ms(plural(*count, "pause of the server", "pauses of the server"))
             }
             Cause::Limited { by } => and_ms(limit_name(*by).into()),
+            Cause::Transfer { bytes: 0 } => and_ms("waited".into()),
             Cause::Transfer { bytes } if known && !duration.is_zero() => {
                 let rate = *bytes as f64 * 8.0 / duration.as_secs_f64();
                 format!("{} at {}", amount(*bytes), bit_rate(rate))
@@ -196,6 +208,24 @@ impl Cause {
             Cause::Own => "fathom itself".into(),
         }
     }
+}
+
+/// The shortest retransmission timeout that is in use. A repair in less was not brought about by one.
+const SHORTEST_RTO: Duration = Duration::from_millis(200);
+
+fn peer_repeats(frames: u32, damaged: u32, duration: Duration, ms: &str) -> String {
+    let by = if duration >= SHORTEST_RTO { " (peer's RTO)" } else { "" };
+    let mut what = Vec::new();
+    if frames > 0 {
+        what.push(plural(frames, "loss", "losses"));
+    }
+    if damaged > 0 {
+        what.push(format!("{damaged} damaged"));
+    }
+    if what.is_empty() {
+        return format!("waited for repetitions +{ms}{by}");
+    }
+    format!("{}, repaired +{ms}{by}", what.join(" and "))
 }
 
 fn lost(repair: Repair, ms: &str) -> String {

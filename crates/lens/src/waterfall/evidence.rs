@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use fathom_record::{
-    Direction, Engine, FlowId, FrameRecord, Kind, Limit, LinkFate, Record, SendReason, SpanId, SpanNote,
+    Direction, DropReason, Engine, FlowId, FrameRecord, Kind, Limit, LinkFate, Record, SendReason, SpanId,
+    SpanNote,
 };
 use fathom_wire::Instant;
 
@@ -44,6 +45,12 @@ pub(super) struct Evidence {
     pub(super) lost_from_us: Vec<Instant>,
     /// Frames to us that a link held back.
     pub(super) held_to_us: Vec<Instant>,
+    /// Frames of ours that a link held back.
+    pub(super) held_from_us: Vec<Instant>,
+    /// Frames to us that a link damaged, or, where no link tells, that came with a wrong checksum.
+    pub(super) damaged_to_us: Vec<Instant>,
+    /// Frames that came with a wrong checksum.
+    wrong_checksums: Vec<Instant>,
 }
 
 /// One TCP connection.
@@ -53,8 +60,8 @@ pub(super) struct Flow {
     syn: Option<u32>,
     /// The first sending of each segment, by its sequence number.
     first_sent: BTreeMap<u32, Instant>,
-    /// From the first sending to a repetition, and why it was repeated.
-    pub(super) repeats: Vec<(Interval, Repeat)>,
+    /// From the first sending to a repetition, why it was repeated, and its sequence number.
+    pub(super) repeats: Vec<(Interval, Repeat, u32)>,
     /// When segments with data were sent.
     pub(super) data_sent: Vec<Instant>,
     /// The shortest round trip.
@@ -67,6 +74,8 @@ pub(super) struct Flow {
     pub(super) received: Vec<(Instant, u64, u64)>,
     /// Frames sent: when, bytes of the frame.
     pub(super) transmitted: Vec<(Instant, u64)>,
+    /// What the peer expected next, in the order of arrival.
+    acknowledged: Vec<(Instant, u32)>,
 }
 
 /// Why a segment was sent again.
@@ -112,6 +121,9 @@ impl Evidence {
                 Kind::SpanNote(span, note) => evidence.note(*span, note),
                 Kind::SpanStart(_) | Kind::SpanEnd(_) | Kind::TlsSecret(_) => {}
             }
+        }
+        if evidence.damaged_to_us.is_empty() {
+            evidence.damaged_to_us = std::mem::take(&mut evidence.wrong_checksums);
         }
         evidence
     }
@@ -166,11 +178,21 @@ impl Evidence {
                 self.neighbour_asked.get_or_insert((at, None));
             }
             // The frame of a loss on the way out is one that we have.
-            Engine::Link { fate: LinkFate::Lost | LinkFate::QueueFull, frame, .. } => match frame {
+            Engine::Link { fate: LinkFate::Corrupted, frame: None, .. } => self.damaged_to_us.push(at),
+            Engine::Link {
+                fate: LinkFate::Lost | LinkFate::QueueFull | LinkFate::Corrupted, frame, ..
+            } => match frame {
                 Some(_) => self.lost_from_us.push(at),
                 None => self.lost_to_us.push(at),
             },
-            Engine::Link { fate: LinkFate::Reordered, frame: None, .. } => self.held_to_us.push(at),
+            Engine::Link { fate: LinkFate::Reordered, frame, .. } => match frame {
+                Some(_) => self.held_from_us.push(at),
+                None => self.held_to_us.push(at),
+            },
+            Engine::Dropped {
+                reason: DropReason::IpChecksum | DropReason::TcpChecksum | DropReason::UdpChecksum,
+                ..
+            } => self.wrong_checksums.push(at),
             Engine::Packet { .. }
             | Engine::TcpState { .. }
             | Engine::Cwnd { .. }
@@ -198,6 +220,7 @@ impl Evidence {
                 flow.transmitted.push((at, len));
             } else {
                 flow.received.push((at, len, u64::from(segment.len)));
+                flow.acknowledged.push((at, segment.ack));
             }
         } else if let Some(datagram) = Datagram::of(&frame.bytes, link_type) {
             self.resolved(at, transmitted);
@@ -241,6 +264,13 @@ impl Evidence {
 }
 
 impl Flow {
+    /// When the peer first acknowledged the segment that begins with `seq` after it was sent at `from`.
+    pub(super) fn acknowledged(&self, seq: u32, from: Instant) -> Option<Instant> {
+        let beyond = |ack: u32| ack.wrapping_sub(seq).cast_signed() > 0;
+        let later = self.acknowledged.iter().filter(|(at, _)| *at > from);
+        later.clone().find(|(_, ack)| beyond(*ack)).map(|(at, _)| *at)
+    }
+
     fn segment(&mut self, at: Instant, why: SendReason, seq: u32, len: u32) {
         let syn = matches!(why, SendReason::Syn | SendReason::SynAck);
         let repeat = match why {
@@ -256,7 +286,7 @@ impl Flow {
         if let Some(repeat) = repeat {
             // The bytes may lie inside of a super-segment: the nearest beginning before them.
             let first = self.first_sent.range(..=seq).next_back().map_or(at, |(_, first)| *first);
-            self.repeats.push((Interval { start: first, end: at }, repeat));
+            self.repeats.push((Interval { start: first, end: at }, repeat, seq));
         } else if syn || len > 0 || why == SendReason::Fin {
             self.first_sent.entry(seq).or_insert(at);
         }

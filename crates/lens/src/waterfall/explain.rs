@@ -36,6 +36,10 @@ pub(super) struct Question<'a> {
 pub(super) struct Answer {
     pub(super) parts: Vec<Part>,
     pub(super) losses: Vec<Instant>,
+    /// Facts that go with the parts.
+    pub(super) notes: Vec<String>,
+    /// Our timer ran out for nothing: whatever was waited for was slow.
+    slow: bool,
 }
 
 impl Answer {
@@ -46,10 +50,13 @@ impl Answer {
     }
 
     /// Time until the peer repeated what was lost at these times.
-    fn peer_repeats(&mut self, lost: Vec<Instant>, duration: Duration) {
+    fn peer_repeats(&mut self, lost: Vec<Instant>, damaged: Vec<Instant>, duration: Duration) {
         if !duration.is_zero() {
-            self.add(Cause::PeerRepeats { frames: lost.len() as u32 }, duration);
+            let (frames, damage) = (lost.len() as u32, damaged.len() as u32);
+            self.add(Cause::PeerRepeats { frames, damaged: damage }, duration);
             self.losses.extend(lost);
+            self.losses.extend(damaged);
+            self.losses.sort();
         }
     }
 
@@ -66,10 +73,10 @@ pub(super) fn explain(question: &Question<'_>, evidence: &Evidence, hints: &Hint
     let mut free = vec![question.window];
     let window = question.window;
     if let Some(flow) = question.flow {
-        repeats(&mut answer, &mut free, window, flow);
+        repeats(&mut answer, &mut free, question, flow, evidence, hints);
     }
     if matches!(question.work, Work::Resolve(_)) {
-        lost_queries(&mut answer, &mut free, window, evidence);
+        lost_queries(&mut answer, &mut free, window, evidence, hints);
     }
     let waited = take(&mut free, evidence.neighbours.iter().copied());
     answer.add(Cause::Neighbour, waited);
@@ -98,11 +105,24 @@ pub(super) fn explain(question: &Question<'_>, evidence: &Evidence, hints: &Hint
 }
 
 /// Our own segments that had to be sent again.
-fn repeats(answer: &mut Answer, free: &mut Vec<Interval>, window: Interval, flow: &Flow) {
-    let inside: Vec<&(Interval, Repeat)> =
-        flow.repeats.iter().filter(|(it, _)| it.end > window.start && it.end <= window.end).collect();
+fn repeats(
+    answer: &mut Answer,
+    free: &mut Vec<Interval>,
+    question: &Question<'_>,
+    flow: &Flow,
+    evidence: &Evidence,
+    hints: &Hints,
+) {
+    let window = question.window;
+    let inside = flow.repeats.iter().filter(|(it, ..)| it.end > window.start && it.end <= window.end);
+    let (needless, inside): (Vec<_>, Vec<_>) = inside
+        .partition(|(it, repeat, seq)| is_needless(*it, *repeat, *seq, question, flow, evidence, hints));
+    if !needless.is_empty() {
+        answer.slow = true;
+        answer.notes.push("sent again needlessly: the answer was only slow".into());
+    }
     let mut repair = Repair::default();
-    for (interval, repeat) in &inside {
+    for (interval, repeat, _) in &inside {
         match repeat {
             Repeat::Syn => repair.syn += 1,
             Repeat::Timeout => repair.timeouts += 1,
@@ -110,18 +130,74 @@ fn repeats(answer: &mut Answer, free: &mut Vec<Interval>, window: Interval, flow
         }
         answer.losses.push(interval.end);
     }
-    let waited = take(free, inside.iter().map(|(interval, _)| *interval));
+    let waited = take(free, inside.iter().map(|(interval, ..)| *interval));
     answer.add(Cause::Lost { repair }, waited);
 }
 
+/// Whether a segment was repeated though nothing had been lost: its answer came sooner after the
+/// repetition than a round trip, or the link tells of no loss and was busy while the timer ran.
+fn is_needless(
+    sent: Interval,
+    repeat: Repeat,
+    seq: u32,
+    question: &Question<'_>,
+    flow: &Flow,
+    evidence: &Evidence,
+    hints: &Hints,
+) -> bool {
+    let gone = [&evidence.lost_from_us, &evidence.lost_to_us, &evidence.damaged_to_us];
+    if gone.into_iter().flatten().any(|at| *at >= sent.start && *at <= sent.end) {
+        return false;
+    }
+    let seen = flow.acknowledged(seq, sent.start);
+    let answered = match question.work {
+        Work::Connect => seen.or(Some(question.window.end)),
+        _ => seen,
+    };
+    let Some(round_trip) = path_round_trip(flow, hints) else { return false };
+    // A tenth less, for a path that varies a little.
+    let early = answered.is_some_and(|at| at < sent.end + round_trip * 9 / 10);
+    early || (repeat != Repeat::Fast && answered.is_some_and(|at| was_busy(flow, sent.start, at, hints)))
+}
+
+/// Whether links carried frames for most of the time between two instants.
+fn was_busy(flow: &Flow, start: Instant, end: Instant, hints: &Hints) -> bool {
+    let down = flow.received.iter().filter(|(at, ..)| *at > start && *at <= end).map(|(_, len, _)| *len);
+    let up = flow.transmitted.iter().filter(|(at, _)| *at < end && *at + (end - start) >= start);
+    let up = up.map(|(_, len)| *len);
+    let [up, down] = [(up.sum(), hints.rate_up), (down.sum(), hints.rate_down)]
+        .map(|(bytes, rate)| rate.map_or(Duration::ZERO, |rate| time_on_link(bytes, rate)));
+    up + down >= (end - start) / 2
+}
+
 /// Questions to a resolver that had to be asked again.
-fn lost_queries(answer: &mut Answer, free: &mut Vec<Interval>, window: Interval, evidence: &Evidence) {
+fn lost_queries(
+    answer: &mut Answer,
+    free: &mut Vec<Interval>,
+    window: Interval,
+    evidence: &Evidence,
+    hints: &Hints,
+) {
+    let mut needless = false;
     let repeated: Vec<Interval> = evidence
         .queries
         .iter()
-        .filter_map(|query| Some(Interval { start: *query.asked.first()?, end: *query.asked.last()? }))
-        .filter(|asked| asked.start < asked.end && asked.start >= window.start && asked.end <= window.end)
+        .filter_map(|query| {
+            let asked = Interval { start: *query.asked.first()?, end: *query.asked.last()? };
+            Some((asked, query.answered))
+        })
+        .filter(|(it, _)| it.start < it.end && it.start >= window.start && it.end <= window.end)
+        .filter(|(asked, answered)| {
+            // The answer to the last asking cannot be there sooner than the link lets it.
+            let early = answered.is_some_and(|at| at < asked.end + hints.delay);
+            needless |= early;
+            !early
+        })
+        .map(|(asked, _)| asked)
         .collect();
+    if needless {
+        answer.notes.push("asked again needlessly: the answer was only slow".into());
+    }
     answer.losses.extend(repeated.iter().map(|asked| asked.end));
     let count = repeated.len() as u32;
     let waited = take(free, repeated.into_iter());
@@ -146,11 +222,13 @@ fn holes(
     // One hole shows, however many frames are missing. A link tells of them when they are sent, which is
     // before the hole shows.
     let lost: Vec<Instant> = question.around(&evidence.lost_to_us).collect();
+    let damaged = question.around(&evidence.damaged_to_us).count();
     let held = question.around(&evidence.held_to_us).count();
-    let (holes, origin) = match (lost.len(), held) {
-        (0, 0) => (inside.len(), Origin::Unknown),
-        (0, held) => (held, Origin::Reordered),
-        (lost, _) => (lost, Origin::Lost),
+    let (holes, origin) = match (lost.len(), damaged, held) {
+        (0, 0, 0) => (inside.len(), Origin::Unknown),
+        (0, 0, held) => (held, Origin::Reordered),
+        (0, damaged, _) => (damaged, Origin::Damaged),
+        (lost, ..) => (lost, Origin::Lost),
     };
     let shown = inside.iter().map(|hole| hole.start);
     let marks: Vec<Instant> = if lost.len() > inside.len() { lost } else { shown.collect() };
@@ -209,13 +287,19 @@ fn connect(
 ) {
     let bits = serialisation(rest, question, hints);
     rest -= sum(&bits);
-    // A handshake is a round trip, however long, unless it is known that its answer was lost.
-    let lost = question.lost_to_us(evidence);
-    let measured = question.flow.and_then(|flow| flow.rtt).filter(|_| !lost.is_empty());
+    // A handshake is a round trip, however long, unless it is known what happened to it on the way.
+    let (lost, damaged) = question.lost_to_us(evidence);
+    let is_lost = !lost.is_empty() || !damaged.is_empty();
+    let held = question.held(evidence);
+    let measured = question.flow.and_then(|flow| path_round_trip(flow, hints)).filter(|_| is_lost || held);
     let there_and_back = measured.unwrap_or(rest).min(rest);
     travel(answer, there_and_back, 1, hints);
     answer.parts.extend(bits);
-    answer.peer_repeats(lost, rest - there_and_back);
+    if is_lost {
+        answer.peer_repeats(lost, damaged, rest - there_and_back);
+    } else {
+        answer.add(Cause::Held, rest - there_and_back);
+    }
 }
 
 /// So many times there and back, the delay that was put on the link told apart.
@@ -236,21 +320,27 @@ fn exchange(
     hints: &Hints,
 ) {
     // If nothing was measured, the round trips are all that is known.
-    let rtt = question.flow.and_then(|flow| empty_round_trip(flow, hints));
+    let rtt = question.flow.and_then(|flow| path_round_trip(flow, hints));
     let there_and_back = rtt.map_or(rest, |rtt| (rtt * count).min(rest));
     rest -= there_and_back;
     travel(answer, there_and_back, count, hints);
     let bits = serialisation(rest, question, hints);
     rest -= sum(&bits);
     answer.parts.extend(bits);
-    let waits = window_waits(question);
+    let waits = window_waits(question, hints);
     let waited = waits.iter().sum::<Duration>().min(rest);
     answer.add(Cause::PeerWindow { rounds: waits.len() as u32 }, waited);
     rest -= waited;
-    let lost = question.lost_to_us(evidence);
-    if !lost.is_empty() && !answer.has_holes() {
-        return answer.peer_repeats(lost, rest);
+    let (lost, damaged) = question.lost_to_us(evidence);
+    let is_lost = !lost.is_empty() || !damaged.is_empty();
+    if is_lost && !answer.has_holes() {
+        return answer.peer_repeats(lost, damaged, rest);
     }
+    let remainder = match remainder {
+        _ if question.held(evidence) && !answer.has_holes() => Cause::Held,
+        _ if answer.slow => Cause::Waited,
+        remainder => remainder,
+    };
     // Within the bounds of the jitter nothing else is to be seen. Beyond, it took its mean share.
     let jitter = if rest <= hints.jitter { rest } else { hints.jitter / 2 };
     answer.add(Cause::Jitter, jitter);
@@ -281,14 +371,20 @@ fn response(
         let paused = pauses.iter().sum::<Duration>().min(rest);
         rest -= paused;
         // The peer's timer runs out as well when our acknowledgements are lost.
-        let (to_us, from_us) =
-            (question.around(&evidence.lost_to_us), question.around(&evidence.lost_from_us));
-        let mut lost: Vec<Instant> = to_us.chain(from_us).collect();
-        lost.sort();
-        if lost.is_empty() {
+        let mut lost: Vec<Instant> = question.around(&evidence.lost_from_us).collect();
+        let mut to_us: Vec<Instant> = question.around(&evidence.lost_to_us).collect();
+        let mut damaged: Vec<Instant> = question.around(&evidence.damaged_to_us).collect();
+        if lost.is_empty() && to_us.is_empty() && damaged.is_empty() {
             answer.add(Cause::ServerPauses { count: pauses.len() as u32 }, paused);
         } else {
-            answer.peer_repeats(lost, paused);
+            // What has shown as a hole is counted there.
+            if answer.has_holes() {
+                to_us.clear();
+                damaged.clear();
+            }
+            lost.extend(to_us);
+            lost.sort();
+            answer.peer_repeats(lost, damaged, paused);
         }
         let waited = waits.iter().sum::<Duration>().min(rest);
         rest -= waited;
@@ -327,23 +423,34 @@ fn empty_round_trip(flow: &Flow, hints: &Hints) -> Option<Duration> {
     Some(flow.rtt?.saturating_sub(on_the_link.sum()))
 }
 
+/// The time there and back without that of the frames, which is at least what the link adds.
+fn path_round_trip(flow: &Flow, hints: &Hints) -> Option<Duration> {
+    match empty_round_trip(flow, hints) {
+        Some(round_trip) => Some(round_trip.max(hints.delay)),
+        None => (!hints.delay.is_zero()).then_some(hints.delay),
+    }
+}
+
 fn time_on_link(bytes: u64, rate: u64) -> Duration {
     Duration::from_secs_f64(bytes as f64 * 8.0 / rate.max(1) as f64)
 }
 
 /// Round trips that a peer with much to say waited for its window, before what the phase waits for was
 /// complete: a TLS record, or a chain of certificates.
-fn window_waits(question: &Question<'_>) -> Vec<Duration> {
+fn window_waits(question: &Question<'_>, hints: &Hints) -> Vec<Duration> {
     /// A segment of as much data is full: its sender had more to say.
     const FULL: u64 = 1_000;
     let Some(rtt) = question.flow.and_then(|flow| flow.rtt) else { return Vec::new() };
     let mut before = None;
     let mut waits = Vec::new();
-    for (at, _, data) in question.received().filter(|(_, _, data)| *data > 0) {
+    for (at, frame, data) in question.received().filter(|(_, _, data)| *data > 0) {
+        // What the link took for the frame was no waiting.
+        let on_the_link = hints.rate_down.map_or(Duration::ZERO, |rate| time_on_link(frame, rate));
         if let Some((before, FULL..)) = before.replace((at, data))
-            && (rtt / 2..=rtt * 3 / 2).contains(&(at - before))
+            && let waited = (at - before).saturating_sub(on_the_link)
+            && (rtt / 2..=rtt * 3 / 2).contains(&waited)
         {
-            waits.push(at - before);
+            waits.push(waited);
         }
     }
     waits
@@ -384,10 +491,20 @@ impl Question<'_> {
             .filter(move |(at, _)| *at >= window.start && *at < window.end)
     }
 
-    /// When links lost frames to us in the window.
-    fn lost_to_us(&self, evidence: &Evidence) -> Vec<Instant> {
+    /// When links lost and damaged frames to us in the window.
+    fn lost_to_us(&self, evidence: &Evidence) -> (Vec<Instant>, Vec<Instant>) {
+        (self.inside(&evidence.lost_to_us).collect(), self.inside(&evidence.damaged_to_us).collect())
+    }
+
+    /// Whether links held frames back in the window.
+    fn held(&self, evidence: &Evidence) -> bool {
+        let (to_us, from_us) = (&evidence.held_to_us, &evidence.held_from_us);
+        self.inside(to_us).chain(self.inside(from_us)).next().is_some()
+    }
+
+    fn inside(&self, times: &[Instant]) -> impl Iterator<Item = Instant> {
         let Interval { start, end } = self.window;
-        evidence.lost_to_us.iter().copied().filter(|at| *at >= start && *at <= end).collect()
+        times.iter().copied().filter(move |at| *at >= start && *at <= end)
     }
 
     /// Those in the window or up to a round trip before it.

@@ -1,10 +1,10 @@
 use std::net::SocketAddr;
 
 use fathom_record::{
-    Direction, Engine, FlowId, FrameRecord, InterfaceIndex, Kind, Layer, LinkFate, Outcome, RecordId,
-    SendReason, SpanEnd, SpanId, SpanNote, SpanStart,
+    Direction, DropReason, Engine, FlowId, FrameRecord, InterfaceIndex, Kind, Layer, LinkFate, Outcome,
+    RecordId, SendReason, SpanEnd, SpanId, SpanNote, SpanStart,
 };
-use fathom_wire::Instant;
+use fathom_wire::{Instant, SeqNumber, TcpFlags, TcpHeader};
 use proptest::prelude::*;
 
 use super::*;
@@ -207,6 +207,99 @@ fn a_lost_syn_is_named_with_its_cost() {
 }
 
 #[test]
+fn a_syn_that_was_repeated_before_its_slow_answer_came_was_not_lost() {
+    let mut run = Run::default();
+    fetch(&mut run, [0.0, 1180.0, 1180.0, 1180.0]);
+    run.records.retain(|record| !matches!(record.kind, Kind::Engine(Engine::Rtt { .. })));
+    run.segment(1020.0, SendReason::RetransmissionTimeout { number: 1 }, 100, 0);
+    let hints = Hints { delay: Duration::from_millis(1200), ..Hints::default() };
+    let connect = &run.waterfall_with(&hints).phases[1];
+    assert_eq!(
+        connect.reason(),
+        "delay of the link +1200.0 · sent again needlessly: the answer was only slow"
+    );
+    assert_eq!(connect.losses, []);
+}
+
+#[test]
+fn a_request_that_waits_for_a_slow_link_is_neither_lost_nor_thought_about() {
+    let mut run = Run::default();
+    fetch(&mut run, [0.0, 0.0, 0.0, 230.0]);
+    run.segment(288.0, SendReason::RetransmissionTimeout { number: 1 }, 601, 300);
+    // 6 kB are 190 ms at 256 kbit/s.
+    for frame in 0..5 {
+        run.data(100.0 + 30.0 * f64::from(frame), 1160);
+    }
+    let answer = TcpHeader { ack: SeqNumber(901), flags: TcpFlags::ACK, ..TcpHeader::default() };
+    run.frame(309.0, Direction::Received, crate::tests::segment(SERVER, CLIENT, answer, &[]));
+    let hints = Hints { rate_down: Some(256_000), links: vec![LinkType::Raw], ..Hints::default() };
+    let reason = run.waterfall_with(&hints).phases[3].reason();
+    assert_eq!(
+        reason,
+        "1 RTT 20.0 · 6 kB down at 256 kbit/s 188.8 · waited 41.2 · sent again needlessly: the answer was only slow"
+    );
+    // The link tells of the loss.
+    run.engine(60.0, Engine::Link { interface: InterfaceIndex(0), fate: LinkFate::QueueFull, frame: None });
+    let reason = run.waterfall_with(&hints).phases[3].reason();
+    assert!(reason.starts_with("1 loss, repaired +228.0 (RTO)"), "{reason}");
+}
+
+#[test]
+fn a_damaged_answer_is_told_from_work_of_the_peer() {
+    let corrupted = Engine::Link { interface: InterfaceIndex(0), fate: LinkFate::Corrupted, frame: None };
+    let reason = DropReason::TcpChecksum;
+    let dropped = Engine::Dropped { interface: Some(InterfaceIndex(0)), reason, len: 1500 };
+    for told in [vec![corrupted.clone(), dropped.clone()], vec![corrupted], vec![dropped]] {
+        let mut run = Run::default();
+        fetch(&mut run, [0.0, 0.0, 220.0, 0.0]);
+        for engine in told {
+            run.engine(50.0, engine);
+        }
+        let handshake = &run.waterfall().phases[2];
+        assert_eq!(handshake.reason(), "1 RTT 20.0 · 1 damaged, repaired +220.0 (peer's RTO)");
+        assert_eq!(handshake.losses.len(), 1);
+    }
+}
+
+#[test]
+fn what_the_link_held_back_is_named_in_every_row() {
+    for (row, ms) in [(1, 30.0), (2, 50.0), (3, 70.0)] {
+        let mut run = Run::default();
+        let mut extra = [0.0; 4];
+        extra[row] = 20.0;
+        fetch(&mut run, extra);
+        run.engine(ms, Engine::Link { interface: InterfaceIndex(0), fate: LinkFate::Reordered, frame: None });
+        assert_eq!(run.waterfall().phases[row].reason(), "1 RTT 20.0 · held back by the link +20.0");
+    }
+}
+
+#[test]
+fn a_response_without_data_has_no_rate() {
+    let mut run = Run::default();
+    let fetch = fetch_without_response(&mut run);
+    run.span(fetch, "response", 80.0, 85.0);
+    run.done(85.0, fetch);
+    assert_eq!(run.waterfall().phases[4].reason(), "waited");
+}
+
+#[test]
+fn losses_that_showed_as_holes_are_not_counted_again() {
+    let mut run = Run::default();
+    let fetch = fetch_without_response(&mut run);
+    run.span(fetch, "response", 80.0, 200.0);
+    for ms in [80.0, 100.0, 160.0, 200.0] {
+        run.data(ms, 960);
+    }
+    run.engine(90.0, Engine::Link { interface: InterfaceIndex(0), fate: LinkFate::Lost, frame: None });
+    run.engine(100.0, Engine::HoleOpened { flow: FLOW, seq: 1 });
+    run.engine(120.0, Engine::HoleFilled { flow: FLOW, seq: 2 });
+    run.done(200.0, fetch);
+    let reason = run.waterfall().phases[4].reason();
+    assert_eq!(reason.matches("loss").count(), 1, "{reason}");
+    assert!(!reason.contains("RTO"), "{reason}");
+}
+
+#[test]
 fn a_lost_request_costs_the_retransmission_timeout() {
     let mut run = Run::default();
     fetch(&mut run, [0.0, 0.0, 0.0, 200.0]);
@@ -310,6 +403,22 @@ fn a_question_to_the_resolver_that_was_lost_is_named() {
     let waterfall = run.waterfall();
     let resolve = &waterfall.phases[0];
     assert_eq!(resolve.reason(), "asked again after 5000.0 · 1 RTT 20.0 · 2 queries · ttl 300");
+}
+
+#[test]
+fn a_question_that_was_repeated_before_its_slow_answer_came_was_not_lost() {
+    let mut run = Run::default();
+    fetch(&mut run, [1200.0, 0.0, 0.0, 0.0]);
+    for (ms, direction) in
+        [(0.0, Direction::Transmitted), (1000.0, Direction::Transmitted), (1220.0, Direction::Received)]
+    {
+        run.dns(ms, direction, 1);
+    }
+    let delay = Duration::from_millis(1200);
+    let hints = Hints { delay, links: vec![LinkType::Raw], ..Hints::default() };
+    let reason = run.waterfall_with(&hints).phases[0].reason();
+    assert!(!reason.contains("asked again after"), "{reason}");
+    assert!(reason.contains("delay of the link +1200.0 · asked again needlessly"), "{reason}");
 }
 
 #[test]
@@ -505,7 +614,10 @@ fn attempts_that_lost_the_race_are_shown_and_not_counted() {
     let rows: Vec<_> = waterfall.phases.iter().map(|phase| (phase.label.as_str(), phase.reason())).collect();
     assert_eq!(
         rows,
-        [("connect v6", "no answer for 250.0 · given up".into()), ("connect v4", "1 RTT".to_owned())]
+        [
+            ("connect v6", "no answer for 250.0 · [2001:db8::1]:80 · given up".into()),
+            ("connect v4", "1 RTT · 192.0.2.1:80".to_owned())
+        ]
     );
 }
 
