@@ -16,10 +16,13 @@ const ABOUT_BODY: [HeaderName; 4] =
 
 /// The target of a redirect; `None` when the response is none.
 pub(super) fn target(from: &Url, status: StatusCode, headers: &HeaderMap) -> Option<Result<Url, FetchError>> {
-    if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
+    if !matches!(status.as_u16(), 300 | 301 | 302 | 303 | 307 | 308) {
         return None;
     }
-    let location = String::from_utf8_lossy(headers.get(header::LOCATION)?.as_bytes()).into_owned();
+    let location = String::from_utf8_lossy(headers.get(header::LOCATION)?.as_bytes()).trim().to_owned();
+    if location.is_empty() {
+        return None;
+    }
     Some(match from.join(&location) {
         Ok(to) if !matches!(to.scheme(), "http" | "https") => {
             Err(FetchError::UnsupportedScheme { scheme: to.scheme().into() })
@@ -64,6 +67,19 @@ pub(super) fn strip(headers: &mut HeaderMap, from: &Url, to: &Url, keeps_body: b
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_choice_of_the_server_is_followed_and_an_empty_location_is_not() {
+        let from: Url = "http://h/a".parse().unwrap();
+        let leads_to = |status: u16, location: &'static str| {
+            let headers = HeaderMap::from_iter([(header::LOCATION, location.parse().unwrap())]);
+            target(&from, StatusCode::from_u16(status).unwrap(), &headers).map(|to| to.unwrap().to_string())
+        };
+        assert_eq!(leads_to(300, "/b").as_deref(), Some("http://h/b"));
+        assert_eq!(leads_to(302, ""), None);
+        assert_eq!(leads_to(302, " "), None);
+        assert_eq!(leads_to(304, "/b"), None);
+    }
 
     #[test]
     fn methods_change_as_curl_changes_them() {
