@@ -20,7 +20,7 @@ mod wire;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use fathom_net::{Host, Instant, Layer, Span};
+use fathom_net::{Host, Instant, Layer, Span, TcpInfo};
 use http::{HeaderMap, Method};
 use rustls::ClientConfig;
 
@@ -116,6 +116,11 @@ impl Client {
         }
     }
 
+    /// What TCP knows of the newest connection, or knew last; also when the fetch on it failed.
+    pub fn tcp_info(&self) -> Option<TcpInfo> {
+        self.pool.tcp_info()
+    }
+
     /// Closes the connections that no response is using, and waits until their ends have been said
     /// (TLS's and TCP's), for two seconds at most. Without it, a program that ends leaves its servers to
     /// find out by themselves.
@@ -172,6 +177,8 @@ impl Client {
         stage: &Stage,
     ) -> Result<(Answered, Open), FetchError> {
         let Ask { method, url, headers, body } = ask;
+        // Nothing is sent, not even a question for the name, for what cannot be asked in the end.
+        exchange::sendable(url)?;
         let mut headers = headers.clone();
         exchange::add_defaults(&mut headers, url, &self.options);
         let mut body = Some(body);

@@ -34,6 +34,7 @@ pub(super) fn classify(error: hyper::Error, standing: Standing) -> FetchError {
             FetchError::Partial { address, received: bytes, expected }
         }
         None if early_end && received == 0 => FetchError::EmptyReply { address },
+        _ if error.is_parse_too_large() => FetchError::HeadTooLarge { address },
         _ if error.is_parse() => FetchError::Malformed { address, cause: Arc::new(error) },
         _ if error.is_user() || error.is_body_write_aborted() => {
             FetchError::Send { address, cause: Arc::new(error) }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use fathom_net::{FlowId, Host, Layer, Span, TcpStream};
+use fathom_net::{FlowId, Host, Layer, Span, TcpInfo, TcpStream};
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::TokioIo;
@@ -29,6 +29,11 @@ use crate::tls::client::{HandshakeError, TlsFacts};
 /// (100 Mbit/s over 640 ms for one stream).
 const STREAM_WINDOW: u32 = 8 * 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
+/// Header fields that a response may have (HTTP/1.1). Large sites send about a hundred; a server that sends
+/// without end must not fill the memory.
+pub(super) const MAX_HEADERS: usize = 1000;
+/// Bytes that a response's head may have.
+pub(super) const MAX_HEAD: usize = 512 * 1024;
 /// Idle connections kept by one client.
 const MAX_IDLE: usize = 32;
 
@@ -117,6 +122,8 @@ struct Pooled {
     idle: Vec<(Origin, Open)>,
     /// The ends of all connections that may not be over.
     ends: Vec<Over>,
+    /// The newest connection.
+    newest: Option<TcpWatch>,
 }
 
 impl Pool {
@@ -145,10 +152,16 @@ impl Pool {
         }
     }
 
-    fn keep_end(&self, end: Over) {
-        let ends = &mut self.pooled().ends;
+    fn opened(&self, tcp: TcpWatch, end: Over) {
+        let Pooled { ends, newest, .. } = &mut *self.pooled();
         ends.retain_mut(|end| end.try_recv() == Err(TryRecvError::Empty));
         ends.push(end);
+        *newest = Some(tcp);
+    }
+
+    /// What TCP knows of the newest connection, or knew last.
+    pub(super) fn tcp_info(&self) -> Option<TcpInfo> {
+        self.pooled().newest.as_ref()?.info()
     }
 
     /// Closes the connections that wait, and gives the ends of all.
@@ -204,7 +217,7 @@ pub(super) async fn open(
     // Requests are written whole; waiting for acknowledgements in between only costs time (RFC 9293 3.7.4).
     stream.set_nodelay(true).map_err(broken)?;
     let (stream, tcp, end) = WatchedStream::new(stream);
-    pool.keep_end(end);
+    pool.opened(tcp.clone(), end);
     let (carrier, facts): (Box<dyn Carrier>, _) = match tls {
         None => (Box::new(stream), None),
         Some(config) => {
@@ -259,10 +272,13 @@ async fn connect_tcp(
 /// The lookup for `origin`, and whether anybody has to be asked.
 fn lookup(host: &Host, options: &Options, origin: &Origin) -> (Lookup, bool) {
     let name = origin.bare_host();
-    let given = |entry: &&super::options::ResolveOverride| {
-        entry.port == origin.port && entry.host.eq_ignore_ascii_case(name)
+    let given = |host: &str| {
+        options
+            .resolve
+            .iter()
+            .find(|entry| entry.port == origin.port && entry.host.eq_ignore_ascii_case(host))
     };
-    if let Some(entry) = options.resolve.iter().find(given) {
+    if let Some(entry) = given(name).or_else(|| given("*")) {
         return (Lookup::known(name, entry.addresses.clone(), options.family), false);
     }
     if let Ok(address) = name.parse::<IpAddr>() {
@@ -322,6 +338,7 @@ async fn start_http(host: &Host, carrier: Tapped, h2: bool) -> hyper::Result<Sen
             .timer(HostTimer::new(host.clone()))
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_header_list_size(MAX_HEAD as u32)
             .handshake(carrier)
             .await?;
         // What ends the connection is told to the request on it.
@@ -330,6 +347,8 @@ async fn start_http(host: &Host, carrier: Tapped, h2: bool) -> hyper::Result<Sen
     } else {
         // The spelling that servers which compare names by their bytes know.
         let (sender, connection) = http1::Builder::new()
+            .max_headers(MAX_HEADERS)
+            .max_buf_size(MAX_HEAD)
             .title_case_headers(true)
             .preserve_header_case(true)
             .handshake(carrier)

@@ -8,6 +8,7 @@ use std::time::Duration;
 use fathom_net::Layer;
 use url::Url;
 
+use super::connection::{MAX_HEAD, MAX_HEADERS};
 use crate::connect::Attempt;
 use crate::dns::ResolveError;
 use crate::tls::client::{HandshakeError, RootsError};
@@ -205,6 +206,12 @@ pub enum FetchError {
         /// Why.
         cause: Cause,
     },
+    /// \[56\] The response's head has more fields or bytes than are taken.
+    #[error("the response's head has more than {MAX_HEADERS} fields or {} KiB", MAX_HEAD / 1024)]
+    HeadTooLarge {
+        /// The server.
+        address: SocketAddr,
+    },
     /// \[61\] The content cannot be decoded.
     #[error("the content is not {encoding}: {cause}")]
     Decode {
@@ -252,6 +259,7 @@ impl FetchError {
             | FetchError::Partial { address, .. }
             | FetchError::Http2 { address, .. }
             | FetchError::Http2Stream { address, .. }
+            | FetchError::HeadTooLarge { address }
             | FetchError::Malformed { address, .. } => Some(*address),
             _ => None,
         }

@@ -18,6 +18,11 @@ use super::phases::Phases;
 /// What a request says of its sender.
 const USER_AGENT: &str = concat!("fathom/", env!("CARGO_PKG_VERSION"));
 
+/// Bytes of the longest URL that is sent: what [`Uri`] holds.
+const MAX_URL: usize = 65_534;
+/// Bytes of such a URL that its error shows.
+const SHOWN: usize = 60;
+
 /// A response whose body is still to come.
 pub(super) struct Answered {
     pub(super) response: http::Response<Incoming>,
@@ -39,7 +44,7 @@ pub(super) async fn exchange(
 ) -> Result<Answered, FetchError> {
     let address = open.facts.remote;
     let h2 = matches!(open.sender, Sender::Http2(_));
-    let mut request = build(method, url, headers, body, h2);
+    let mut request = build(method, url, headers, body, h2)?;
     let (target, version) = (target(url), if h2 { "HTTP/2" } else { "HTTP/1.1" });
     options.tell(Event::RequestHead {
         version: if h2 { http::Version::HTTP_2 } else { http::Version::HTTP_11 },
@@ -93,7 +98,7 @@ fn build(
     mut headers: HeaderMap,
     body: RequestBody,
     h2: bool,
-) -> http::Request<RequestBody> {
+) -> Result<http::Request<RequestBody>, FetchError> {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
     // HTTP/2 says it in `:authority`, as a part of the URI; HTTP/1.1 in the Host header (RFC 9113 8.3.1).
     let uri = if h2 {
@@ -104,14 +109,29 @@ fn build(
     };
     let mut request = http::Request::new(body);
     *request.method_mut() = method.clone();
-    // A parsed URL makes a URI; only a Host header of the user's own may not, and then the server is told
-    // the URL's.
-    *request.uri_mut() = uri
-        .parse()
-        .or_else(|_| format!("{}://{}{}", url.scheme(), authority(url), target(url)).parse())
-        .unwrap_or_else(|_| Uri::from_static("/"));
+    // A Host header of the user's own may be no authority; then the server is told the URL's.
+    *request.uri_mut() = match uri.parse() {
+        Ok(uri) => uri,
+        Err(_) => sendable(url)?,
+    };
     *request.headers_mut() = headers;
-    request
+    Ok(request)
+}
+
+/// The URL as it is sent, whole.
+///
+/// # Errors
+/// [`FetchError::BadUrl`] when it cannot be: it is longer than [`MAX_URL`].
+pub(super) fn sendable(url: &Url) -> Result<Uri, FetchError> {
+    let text = format!("{}://{}{}", url.scheme(), authority(url), target(url));
+    text.parse().map_err(|error: http::uri::InvalidUri| {
+        let why = match text.len() {
+            len if len > MAX_URL => format!("it has {len} bytes, and {MAX_URL} is the most that is sent"),
+            _ => error.to_string(),
+        };
+        let url = if text.len() > SHOWN { format!("{}…", &text[..SHOWN]) } else { text };
+        FetchError::BadUrl { url, why }
+    })
 }
 
 /// Adds the headers that every request has, unless they are there or unwanted.

@@ -49,7 +49,7 @@ impl Default for Redirects {
 /// Addresses that stand in for a lookup.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ResolveOverride {
-    /// The host name, in lower case.
+    /// The host name, in lower case; `*` is every host without an entry of its own.
     pub host: String,
     /// The port.
     pub port: u16,

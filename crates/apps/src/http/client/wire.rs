@@ -11,8 +11,8 @@ use fathom_net::{TcpInfo, TcpStream};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::sync::oneshot;
 
-/// Most bytes of heads that are kept (hyper takes no larger head by default).
-const MAX_HEAD: usize = 512 * 1024;
+use super::connection::MAX_HEAD;
+
 /// How long the peer's end is waited for after ours.
 const LINGER: Duration = Duration::from_secs(1);
 /// What the peer may still say in that time. More is no farewell: then a reset tells it to stop.

@@ -1,6 +1,6 @@
 //! What fails, and how that is told.
 
-use fathom_net::TcpStream;
+use fathom_net::{Kind, TcpStream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
@@ -171,4 +171,33 @@ fn versions_that_exclude_each_other_leave_no_tls() {
         tls::client::Options { min_version: Some(Tls13), max_version: Some(Tls12), ..options.tls.clone() };
     let error = get(&mut bench, "https://example.test/", Options { tls, ..options }).unwrap_err();
     assert!(matches!(error, FetchError::TlsOptions { .. }), "{error:?}");
+}
+
+#[test]
+fn a_url_too_long_to_be_sent_is_refused_before_anything_is_sent() {
+    let (mut bench, options) = site_bench();
+    for version in [Version::Http11, Version::Http2] {
+        bench.records();
+        let url = format!("https://example.test/{}", "x".repeat(65_600));
+        let error = get(&mut bench, &url, Options { version, ..options.clone() }).unwrap_err();
+        let FetchError::BadUrl { url, why } = error else { panic!("{error:?}") };
+        assert_eq!(why, "it has 65621 bytes, and 65534 is the most that is sent");
+        assert!(url.starts_with("https://example.test/xxx") && url.len() < 100, "{url}");
+        assert!(!bench.records().iter().any(|record| matches!(record.kind, Kind::Frame(_))));
+    }
+}
+
+#[test]
+fn a_head_may_have_a_thousand_fields() {
+    let head = |fields: usize| -> &'static str {
+        let fields: String = (0..fields).map(|n| format!("x-{n}: 1\r\n")).collect();
+        format!("HTTP/1.1 200 OK\r\n{fields}\r\n").leak()
+    };
+    let mut bench = Bench::new().with_dns();
+    raw_server(&mut bench, head(1000));
+    let (response, _) = get(&mut bench, "http://example.test:81/", Options::default()).unwrap();
+    assert_eq!(response.headers.len(), 1000);
+    let error = raw(head(1001));
+    assert!(matches!(error, FetchError::HeadTooLarge { .. }), "{error:?}");
+    assert_eq!(error.to_string(), "the response's head has more than 1000 fields or 512 KiB");
 }

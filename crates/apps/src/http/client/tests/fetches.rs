@@ -266,6 +266,20 @@ fn overrides_and_literals_need_no_resolver() {
 }
 
 #[test]
+fn an_override_for_every_host_gives_way_to_one_of_its_own() {
+    let (mut bench, options) = site_bench();
+    bench.client.set_resolver(None);
+    let entry =
+        |host: &str, address| ResolveOverride { host: host.into(), port: 80, addresses: vec![ip(address)] };
+    let any = entry("*", crate::testing::SERVER_V4);
+    let options = Options { resolve: vec![any, entry("six.test", "fd00::2")], ..options };
+    let (response, _) = get(&mut bench, "http://anything.test/", options.clone()).unwrap();
+    assert!(response.connection().remote.is_ipv4());
+    let (response, _) = get(&mut bench, "http://six.test/", options).unwrap();
+    assert!(response.connection().remote.is_ipv6());
+}
+
+#[test]
 fn a_client_that_is_closed_says_so_to_its_servers() {
     let (mut bench, _) = site_bench();
     let server = bench.server.clone();
