@@ -1,5 +1,7 @@
 //! What goes where: body, heads, reports.
 
+use std::path::{Path, PathBuf};
+
 use url::Url;
 
 use crate::args::GetArgs;
@@ -31,7 +33,7 @@ impl Outputs {
     ///
     /// # Errors
     ///
-    /// [`Exit::Usage`] when several things would mix on standard output, [`Exit::Write`] when -O finds no
+    /// [`Exit::Usage`] when several things would mix on standard output or in a file, [`Exit::Write`] when -O finds no
     /// name in the URL.
     pub(super) fn new(args: &GetArgs, url: &Url) -> Result<Self, Failure> {
         let body = match &args.output {
@@ -53,6 +55,25 @@ impl Outputs {
                 format!("{first} and {second} would mix on standard output"),
             )
             .hint("send one to a file (-o FILE for the body)"));
+        }
+        let mut files = Vec::new();
+        let named = reports.iter().map(|(option, name)| (*option, name.as_deref()));
+        let body_file = match &body {
+            Destination::File(name) => Some(name.as_str()),
+            Destination::Stdout => None,
+        };
+        let all = [("the body", body_file), ("-D", args.dump_header.as_deref())];
+        for (what, name) in all.into_iter().chain(named) {
+            let Some(path) = name.filter(|name| *name != "-").and_then(identity) else { continue };
+            if let Some((other, _)) = files.iter().find(|(_, known)| *known == path) {
+                let name = name.unwrap_or_default();
+                return Err(Failure::new(
+                    Exit::Usage,
+                    format!("{other} and {what} would overwrite each other in {name}"),
+                )
+                .hint("name a file for each"));
+            }
+            files.push((what, path));
         }
         let file = match &body {
             Destination::File(name) => Some(name.clone()),
@@ -106,6 +127,20 @@ impl Outputs {
         }
         lines.join("\n")
     }
+}
+
+/// What makes the file `name` the same as another: its path without links and detours. `None` for what
+/// several can write to, such as /dev/null.
+fn identity(name: &str) -> Option<PathBuf> {
+    let path = Path::new(name);
+    if let Ok(meta) = path.metadata() {
+        return if meta.is_file() { path.canonicalize().ok() } else { None };
+    }
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    Some(directory.canonicalize().unwrap_or_else(|_| directory.to_owned()).join(path.file_name()?))
 }
 
 /// The last part of the URL's path.
@@ -173,5 +208,30 @@ mod tests {
             let failure = outputs("http://h/x", mixed).unwrap_err().to_string();
             assert!(failure.starts_with(expected), "{mixed}: {failure}");
         }
+    }
+
+    #[test]
+    fn no_two_things_go_to_the_same_file() {
+        let scratch = std::env::temp_dir().join(format!("fathom-outputs-{}", std::process::id()));
+        std::fs::create_dir_all(&scratch).unwrap();
+        let there = scratch.join("there");
+        std::fs::write(&there, "").unwrap();
+        std::os::unix::fs::symlink(&there, scratch.join("link")).unwrap();
+        let scratch_name = scratch.to_str().unwrap();
+        for (words, first, second) in [
+            ("-o S/x --write S/x", "the body", "--write"),
+            ("-o S/x --json-report S/./x", "the body", "--json-report"),
+            ("-o S/there -D S/link", "the body", "-D"),
+            ("--svg S/nosuch/x --write S/nosuch/x -o S/y", "--write", "--svg"),
+            ("-O -D ./p", "the body", "-D"),
+        ] {
+            let failure = outputs("http://h/p", &words.replace('S', scratch_name)).unwrap_err().to_string();
+            let expected = format!("(2) {first} and {second} would overwrite each other in ");
+            assert!(failure.starts_with(&expected), "{words}: {failure}");
+        }
+        for fine in ["-o /dev/null --write /dev/null", "-o S/x -D S/y --write S/there", "-D - --write S/x"] {
+            assert!(outputs("http://h/p", &fine.replace('S', scratch_name)).is_ok(), "{fine}");
+        }
+        std::fs::remove_dir_all(&scratch).unwrap();
     }
 }
