@@ -38,7 +38,9 @@ use verbose::{Level, Verbose};
 /// Runs `fathom get`.
 pub(crate) fn run(args: &GetArgs, style: Style) -> Exit {
     let Err(failure) = Job::new(args, style).and_then(Job::run) else { return Exit::Success };
-    if !failure.is_silent() && (!args.silent || args.show_error) {
+    // -s is for what becomes of a transfer; a command line that makes no sense never becomes one.
+    let told = !args.silent || args.show_error || failure.exit == Exit::Usage;
+    if told && !failure.is_silent() {
         say(&format!("fathom: {failure}"));
     }
     failure.exit
@@ -65,6 +67,11 @@ struct Job<'a> {
 impl<'a> Job<'a> {
     fn new(args: &'a GetArgs, style: Style) -> Result<Self, Failure> {
         let via = args.network.via()?;
+        args.network.check_family(args.ipv6)?;
+        if args.tlsv1_3 && args.tls_max == Some(TlsMax::V1_2) {
+            return Err(Failure::new(Exit::Usage, "--tlsv1.3 and --tls-max 1.2 leave no version of TLS")
+                .hint("leave one of them out"));
+        }
         let url = url(&args.url, via)?;
         let outputs = Outputs::new(args, &url)?;
         let request = Request::new(args, url)?;

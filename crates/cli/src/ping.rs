@@ -1,7 +1,7 @@
 //! `fathom ping`: echo requests and their times, with the habits of iputils.
 
 use std::io::{Write, stderr};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -52,6 +52,7 @@ pub(crate) fn run(args: &PingArgs) -> u8 {
 /// Whether there were replies enough.
 fn ping(args: &PingArgs) -> Result<bool, Failure> {
     let via = args.network.via()?;
+    args.network.check_family(args.ipv6)?;
     let stop = Arc::new(AtomicBool::new(false));
     // Without it Ctrl-C ends the process without the summary; that is no reason not to run.
     let _ = signal_hook::flag::register(SIGINT, Arc::clone(&stop));
@@ -197,12 +198,18 @@ impl Run<'_> {
     /// The address to ask.
     async fn target(&self) -> Result<Target, Failure> {
         let host = &self.args.host;
+        // As in URLs, IPv6 addresses may stand in brackets.
+        let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        let host = match bare {
+            Some(bare) if bare.parse::<Ipv6Addr>().is_ok() => bare,
+            _ => host,
+        };
         let wanted =
             |address: &IpAddr| !(self.args.ipv4 && address.is_ipv6() || self.args.ipv6 && address.is_ipv4());
         let found = self.host.resolve(host).await.map_err(|error| {
             match error.get_ref().and_then(|source| source.downcast_ref::<ResolveError>()) {
                 Some(cause) => unresolved(host, cause, self.via),
-                None => unresolved(host, &ResolveError::NoResolver { name: host.clone() }, self.via),
+                None => unresolved(host, &ResolveError::NoResolver { name: host.to_owned() }, self.via),
             }
         })?;
         let address = found.into_iter().find(wanted).ok_or_else(|| {
@@ -211,7 +218,7 @@ impl Run<'_> {
                 .on(Layer::Application, "DNS")
                 .hint("try without -4 or -6")
         })?;
-        Ok(Target { host: host.clone(), address, numeric: self.args.numeric })
+        Ok(Target { host: host.to_owned(), address, numeric: self.args.numeric })
     }
 }
 

@@ -70,6 +70,13 @@ fn urls_that_are_none() {
 }
 
 #[test]
+fn urls_that_are_too_long() {
+    let url = format!("http://example.com/{}", "x".repeat(65_600));
+    let run = get(&url, &[]).failed(3, "'http://example.com/xxxx");
+    assert!(run.stderr.contains("65534 is the most that is sent"), "{}", run.stderr);
+}
+
+#[test]
 fn answers_that_are_wrong_or_missing() {
     get("https://example.com/status/404", &["-f"]).failed(22, "the requested URL returned error: 404");
     let run = get("https://example.com/status/404", &["--fail-with-body"])
@@ -129,6 +136,30 @@ fn command_lines_that_make_no_sense() {
             "--write and the body would mix on standard output",
         ),
         (&["get", "http://h/", "--via", "lab", "--loss", "2"], "invalid value '2' for '--loss <CHANCE>'"),
+        (
+            &["get", "http://h/", "--via", "lab", "--tlsv1.3", "--tls-max", "1.2"],
+            "--tlsv1.3 and --tls-max 1.2 leave no version of TLS; ",
+        ),
+        (
+            &["get", "http://h/", "--via", "lab", "--queue", "64KB"],
+            "--queue has no effect without --rate in its direction; ",
+        ),
+        (
+            &["get", "http://h/", "--via", "lab", "--mtu", "100"],
+            "invalid value '100' for '--mtu <BYTES>': '100' is no MTU: write a number of bytes from 576 ",
+        ),
+        (
+            &["get", "http://h/", "--via", "lab", "--mtu", "1000", "-6"],
+            "IPv6 needs an MTU of 1280 bytes at least, and --mtu says 1000; ",
+        ),
+        (
+            &["ping", "h", "--via", "lab", "--mtu", "down:1000", "-6"],
+            "IPv6 needs an MTU of 1280 bytes at least, and --mtu says 1000; ",
+        ),
+        (
+            &["get", "http://h/", "--via", "lab", "-o", "x", "--write", "x"],
+            "the body and --write would overwrite each other in x; ",
+        ),
         (&["serve"], "unrecognized subcommand 'serve'"),
     ] {
         fathom(words).failed(2, line);
@@ -140,4 +171,7 @@ fn command_lines_that_make_no_sense() {
 #[test]
 fn silence_keeps_even_wrong_command_lines_audible() {
     fathom(&["get", "-s"]).failed(2, "the following required arguments were not provided: <URL>");
+    get("http://h/", &["-s", "-I", "-d", "x"]).failed(2, "-I asks without a body, -d sends one");
+    let run = get("http://refused.example.com/", &["-s"]);
+    assert_eq!((run.code, run.stderr.as_str()), (7, ""));
 }

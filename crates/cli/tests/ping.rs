@@ -98,3 +98,9 @@ fn the_same_seed_loses_the_same_requests() {
         one.text()
     );
 }
+
+#[test]
+fn an_ipv6_address_may_stand_in_brackets() {
+    let run = ping(&["-c", "1", "[::1]"]).succeeded();
+    assert!(run.text().contains("64 bytes from ::1: icmp_seq=1 "), "{}", run.text());
+}

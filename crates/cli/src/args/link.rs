@@ -8,6 +8,9 @@ use fathom_impair::{
     BitsPerSecond, ByteCount, Conditions, Directed, GilbertElliott, Probability, Reorder, TimeSpan,
 };
 
+use crate::exit::Exit;
+use crate::failure::Failure;
+
 /// What is wrong with the link between this host and its network.
 ///
 /// Each option holds for both directions; `up:` or `down:` in front of a value limits it to one, and an
@@ -35,10 +38,10 @@ pub(crate) struct LinkArgs {
     #[arg(long, value_name = "CHANCE", value_parser = word::<Probability>)]
     loss: Vec<Directed<Probability>>,
 
-    /// Loss in bursts: chance to enter and to leave one, 1%,25%
+    /// Loss in bursts: chance to enter one and to recover, 1%,25%
     ///
-    /// ENTER,LEAVE, or ENTER,LEAVE,LOSS_IN,LOSS_OUTSIDE (Gilbert and Elliott): 1%,25% enters a burst at one frame in a
-    /// hundred and leaves it at one in four, and loses every frame between.
+    /// ENTER,RECOVER[,LOSS_BAD[,LOSS_GOOD]] (Gilbert and Elliott): 1%,25% enters a burst at one frame in a hundred and
+    /// recovers at one in four, and loses every frame between. LOSS_BAD is the loss within bursts, LOSS_GOOD outside.
     #[arg(long, value_name = "CHANCES", value_parser = word::<GilbertElliott>)]
     burst_loss: Vec<Directed<GilbertElliott>>,
 
@@ -57,10 +60,18 @@ pub(crate) struct LinkArgs {
     #[arg(long, value_name = "CHANCE", value_parser = word::<Probability>)]
     corrupt: Vec<Directed<Probability>>,
 
-    /// Largest IP packet in bytes; larger ones are dropped
+    /// Largest IP packet in bytes, 576 or more (IPv6 needs 1280)
+    ///
+    /// The host takes the smaller of both directions as the MTU of its interface: it makes no larger packet and
+    /// tells TCP's peers so. A larger one that comes all the same is lost on the link, without an ICMP message.
     #[arg(long, value_name = "BYTES", value_parser = word::<Mtu>)]
     mtu: Vec<Directed<Mtu>>,
 }
+
+/// The least MTU to ask for: every host takes packets of so many bytes (RFC 791 3.1), and DNS relies on it.
+const MIN_MTU: usize = 576;
+/// The least MTU that IPv6 works with (RFC 8200 5).
+pub(super) const MIN_IPV6_MTU: usize = 1280;
 
 /// Bytes of a link's largest IP packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -69,10 +80,9 @@ struct Mtu(usize);
 impl FromStr for Mtu {
     type Err = String;
 
-    /// RFC 791 3.2: every link carries packets of 68 bytes.
     fn from_str(text: &str) -> Result<Self, String> {
-        text.parse().ok().filter(|mtu| (68..=65_535).contains(mtu)).map(Mtu).ok_or_else(|| {
-            format!("'{text}' is no MTU: write a number of bytes from 68 to 65535, such as 1280")
+        text.parse().ok().filter(|mtu| (MIN_MTU..=65_535).contains(mtu)).map(Mtu).ok_or_else(|| {
+            format!("'{text}' is no MTU: write a number of bytes from {MIN_MTU} to 65535, such as 1280")
         })
     }
 }
@@ -111,6 +121,22 @@ impl LinkArgs {
     }
 }
 
+impl LinkArgs {
+    /// Refuses conditions that would change nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Exit::Usage`].
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        let Link { up, down } = self.link();
+        if [up, down].iter().any(|side| side.queue.is_some() && side.rate.is_none()) {
+            return Err(Failure::new(Exit::Usage, "--queue has no effect without --rate in its direction")
+                .hint("say how fast the line is that frames wait for, such as --rate 10mbit"));
+        }
+        Ok(())
+    }
+}
+
 fn apply<T: Clone>(
     values: &[Directed<T>],
     up: &mut Conditions,
@@ -123,6 +149,11 @@ fn apply<T: Clone>(
 }
 
 impl Link {
+    /// The MTU that the conditions leave the host's interface.
+    pub(crate) fn mtu(&self) -> Option<usize> {
+        [self.up.mtu, self.down.mtu].into_iter().flatten().min()
+    }
+
     /// What the conditions mean, in one line; `None` for a perfect link.
     ///
     /// `link: delay 40 ms, loss 1 % each way; adds 80 ms to each round trip`
@@ -133,6 +164,9 @@ impl Link {
         }
         let mut text =
             if up == down { format!("link: {up}, each way") } else { format!("link: up {up}; down {down}") };
+        if self.mtu().is_some_and(|mtu| mtu < MIN_IPV6_MTU) {
+            text += &format!("; IPv6 needs {MIN_IPV6_MTU} B");
+        }
         let added = up.delay + down.delay;
         if !added.is_zero() {
             text += &format!("; adds {} to each round trip", TimeSpan(added));

@@ -7,7 +7,7 @@ use clap::Args;
 use fathom_net::IpCidr;
 use fathom_wire::EthernetAddress;
 
-use super::link::{Link, LinkArgs};
+use super::link::{Link, LinkArgs, MIN_IPV6_MTU};
 use crate::exit::Exit;
 use crate::failure::Failure;
 
@@ -128,7 +128,24 @@ impl NetworkArgs {
                 }
             }
         }
+        self.link.check()?;
         Ok(via)
+    }
+
+    /// Refuses IPv6 by name (-6) on a link that cannot carry it.
+    ///
+    /// # Errors
+    ///
+    /// [`Exit::Usage`].
+    pub(crate) fn check_family(&self, only_ipv6: bool) -> Result<(), Failure> {
+        match self.link().mtu() {
+            Some(mtu) if only_ipv6 && mtu < MIN_IPV6_MTU => Err(Failure::new(
+                Exit::Usage,
+                format!("IPv6 needs an MTU of {MIN_IPV6_MTU} bytes at least, and --mtu says {mtu}"),
+            )
+            .hint("leave out -6, or raise --mtu")),
+            _ => Ok(()),
+        }
     }
 
     /// The link between the host and its network.

@@ -54,7 +54,24 @@ fn the_round_trip_that_a_delay_adds_is_said() {
 
 #[test]
 fn an_mtu_is_what_ip_allows() {
-    for text in ["--mtu 67", "--mtu 65536", "--mtu big", "--mtu up:1"] {
+    for text in ["--mtu 575", "--mtu 65536", "--mtu big", "--mtu up:1"] {
         assert!(Only::try_parse_from(std::iter::once("x").chain(text.split_whitespace())).is_err(), "{text}");
     }
+}
+
+#[test]
+fn a_small_mtu_says_what_ipv6_needs() {
+    assert_eq!(link("--mtu up:1279").mtu(), Some(1279));
+    assert_eq!(link("--mtu 1279").describe().unwrap(), "link: MTU 1279 B, each way; IPv6 needs 1280 B");
+    assert_eq!(link("--mtu 1280").describe().unwrap(), "link: MTU 1280 B, each way");
+}
+
+#[test]
+fn a_queue_needs_a_rate_to_wait_for() {
+    let check = |words: &str| {
+        let words = std::iter::once("x").chain(words.split_whitespace());
+        Only::try_parse_from(words).unwrap().link.check().is_ok()
+    };
+    assert!(check("--queue 64KB --rate 1mbit") && check("--queue up:64KB --rate up:1mbit"));
+    assert!(!check("--queue 64KB") && !check("--queue 64KB --rate down:1mbit"));
 }
