@@ -266,3 +266,19 @@ fn help_and_version_are_on_standard_output() {
     assert!(fathom(&["get", "--help"]).succeeded().text().contains("--burst-loss"));
     assert!(fathom(&["--version"]).succeeded().text().starts_with("fathom "));
 }
+
+#[test]
+fn a_post_of_nothing_says_its_length() {
+    for words in [&["-v", "-d", ""][..], &["-v", "-d", "", "--http1.1"]] {
+        let run = get("http://example.com/echo", words).succeeded();
+        assert!(run.stderr.contains("> Content-Length: 0\n"), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn an_address_for_every_host_needs_no_dns() {
+    for host in ["*", "+nosuch.test"] {
+        let entry = format!("{host}:80:93.184.215.14");
+        get("http://nosuch.test/", &["--resolve", &entry]).succeeded();
+    }
+}

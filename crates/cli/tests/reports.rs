@@ -139,6 +139,17 @@ fn a_failed_transfer_leaves_a_report_of_how_far_it_came() {
 }
 
 #[test]
+fn a_transfer_out_of_time_reports_its_connection() {
+    let words = ["-m", "1", "-o", "/dev/null", "--json-report", "-"];
+    let run = get("http://example.com/slow?ms=5000", &words).failed(28, "gave up after 1 s ");
+    let report: Value = serde_json::from_str(run.text()).unwrap();
+    assert!(report["tcp"]["rtt_ms"].as_f64().unwrap() >= 20.0, "{report:#}");
+    let run = get("http://silent.example.com/", &words).failed(28, "gave up after 1 s ");
+    let report: Value = serde_json::from_str(run.text()).unwrap();
+    assert_eq!(report["tcp"], Value::Null);
+}
+
+#[test]
 fn the_picture_is_svg() {
     let run = get(HOME, &["-o", "/dev/null", "--svg", "-"]).succeeded();
     assert!(run.text().starts_with("<svg") || run.text().starts_with("<?xml"), "{}", run.text());

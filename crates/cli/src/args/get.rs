@@ -112,7 +112,7 @@ pub(crate) struct GetArgs {
     #[arg(long, help_heading = "Output")]
     pub(crate) fail_with_body: bool,
 
-    /// Show neither waterfall nor errors
+    /// Show neither waterfall nor errors, but those of the command line (2)
     #[arg(short, long, help_heading = "Output")]
     pub(crate) silent: bool,
 
@@ -194,7 +194,7 @@ pub(crate) struct GetArgs {
     #[arg(long, value_name = "VERSION", help_heading = "Connection")]
     pub(crate) tls_max: Option<TlsMax>,
 
-    /// Use this address for a host instead of DNS; IP,IP... for several
+    /// Use this address for a host (* for every host) instead of DNS; IP,IP... for several
     #[arg(long, value_name = "HOST:PORT:IP", action = ArgAction::Append)]
     #[arg(help_heading = "Connection")]
     pub(crate) resolve: Vec<String>,
@@ -202,7 +202,11 @@ pub(crate) struct GetArgs {
     #[command(flatten)]
     pub(crate) network: NetworkArgs,
 
-    /// Write phases, causes and counts as JSON; - for standard output
+    /// Write the phases with their reasons, and facts of HTTP and TCP, as JSON; - for standard output
+    ///
+    /// phases: the rows of the waterfall (layer, name, start_ms, ms, reason). http: version and status of the last
+    /// response. tcp: round trip, segments, retransmits, MSS and congestion control of the last connection. http and
+    /// tcp are null where it did not come to that.
     #[arg(long, value_name = "FILE", help_heading = "Reports")]
     pub(crate) json_report: Option<String>,
 

@@ -13,10 +13,11 @@ pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "expected a number of seconds, such as 5 or 0.25".into())
 }
 
-/// An address for a name: `HOST:PORT:ADDRESS[,ADDRESS]…`, as curl's `--resolve`.
+/// An address for a name: `HOST:PORT:ADDRESS[,ADDRESS]…`, as curl's `--resolve`. A `+` in front lets the entry
+/// expire with curl; a run is too short for that here.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Resolve {
-    /// The name, in lower case.
+    /// The name, in lower case; `*` for all others.
     pub(crate) host: String,
     /// The port that it holds for.
     pub(crate) port: u16,
@@ -39,6 +40,7 @@ impl FromStr for Resolve {
             bare.parse::<IpAddr>().map_err(|_| format!("'{address}' is no IP address; {FORM}"))
         });
         let addresses = addresses.collect::<Result<Vec<_>, _>>()?;
+        let host = host.strip_prefix('+').unwrap_or(host);
         if host.is_empty() {
             return Err(FORM.into());
         }
@@ -68,9 +70,18 @@ mod tests {
         let expected: Vec<IpAddr> =
             ["192.0.2.1", "2001:db8::1", "2001:db8::2"].map(|text| text.parse().unwrap()).into();
         assert_eq!(entry.addresses, expected);
-        for text in
-            ["", "host", "host:443", "host:x:192.0.2.1", "host:443:", "host:443:name", ":443:192.0.2.1"]
-        {
+        assert_eq!("+Example.com:443:192.0.2.1".parse::<Resolve>().unwrap().host, "example.com");
+        assert_eq!("*:443:192.0.2.1".parse::<Resolve>().unwrap().host, "*");
+        for text in [
+            "",
+            "+:443:192.0.2.1",
+            "host",
+            "host:443",
+            "host:x:192.0.2.1",
+            "host:443:",
+            "host:443:name",
+            ":443:192.0.2.1",
+        ] {
             assert!(text.parse::<Resolve>().is_err(), "{text}");
         }
     }

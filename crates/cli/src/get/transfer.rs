@@ -70,7 +70,7 @@ impl Transfer<'_> {
                 };
                 let result = self.heads().and(Err(explain(&error, self.via)));
                 let verify_result = verify_result(&error);
-                Outcome { result, tcp: None, downloaded: 0, redirect_url, verify_result }
+                Outcome { result, tcp: client.tcp_info(), downloaded: 0, redirect_url, verify_result }
             }
         };
         // Tells the server that nothing more comes.
@@ -135,6 +135,9 @@ fn redirect_url(response: &Response) -> Option<String> {
         return None;
     }
     let location = response.headers.get(LOCATION)?.to_str().ok()?;
+    if location.trim().is_empty() {
+        return None;
+    }
     let target: Url = response.url.join(location).ok()?;
     Some(target.into())
 }
