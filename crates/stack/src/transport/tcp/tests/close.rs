@@ -140,7 +140,15 @@ fn a_bare_acknowledgement_in_time_wait_is_not_answered() {
 /// RFC6191-R1, RFC9293-SHLD-4, RFC9293-MAY-2
 #[test]
 fn a_newer_syn_in_time_wait_opens_a_new_connection_beyond_the_old_one() {
-    for (offset, stamp, opens) in [(5i32, 0, true), (-5, 0, false), (-5, 2000, true), (-5, 900, false)] {
+    for (offset, stamp, opens) in [
+        (5i32, 0, true),
+        (-5, 0, false),
+        (-5, 2000, true),
+        (-5, 900, false),
+        (5, 900, false),
+        (5, 1000, true),
+        (-5, 1000, false),
+    ] {
         let mut host = Host::new();
         let mut peer = host.established_with(|syn| if stamp > 0 { syn.stamp(1000, 0) } else { syn });
         time_wait(&mut host, &mut peer);
@@ -159,6 +167,27 @@ fn a_newer_syn_in_time_wait_opens_a_new_connection_beyond_the_old_one() {
             assert_eq!((answer.flags, answer.ack), (F::ACK, peer.nxt));
         }
     }
+}
+
+#[test]
+fn a_syn_that_nobody_takes_leaves_time_wait() {
+    let mut host = Host::new();
+    let id = host.connect(plain());
+    let iss = host.sends_one(id).seq;
+    let irs = super::harness::IRS;
+    host.take(&Seg::new(F::SYN | F::ACK, irs, iss + 1));
+    host.sends(id);
+    let mut peer = Peer { id, nxt: irs + 1, una: iss + 1, stamps: None };
+    time_wait(&mut host, &mut peer);
+    let syn = Seg::new(F::SYN, peer.nxt + 5, fathom_wire::SeqNumber(0));
+    assert_eq!(host.take(&syn), (Some(DropReason::TcpNoSocket), None));
+    let listener = host.listen(8, false);
+    host.layer.fill_accept_queue(listener);
+    assert_eq!(host.take(&syn), (Some(DropReason::TcpAcceptQueueFull), None));
+    assert_eq!(host.state(id), Some(TcpStateName::TimeWait));
+    host.accept(listener);
+    assert_eq!(host.take(&syn).1.map(|answer| answer.flags), Some(F::SYN | F::ACK));
+    assert_eq!(host.state(id), Some(TcpStateName::Closed));
 }
 
 #[test]
