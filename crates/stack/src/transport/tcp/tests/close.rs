@@ -266,6 +266,51 @@ fn a_reset_that_no_device_takes_is_given_up() {
 }
 
 #[test]
+fn without_an_owner_what_no_device_takes_is_given_up() {
+    let mut host = Host::new();
+    let peer = host.established();
+    host.write(peer.id, b"nothing takes this");
+    close(&mut host, &peer);
+    host.pass(Duration::from_secs(59));
+    assert_eq!(host.state(peer.id), Some(TcpStateName::FinWait1));
+    host.pass(Duration::from_secs(2));
+    assert_eq!((host.state(peer.id), host.memory.in_use()), (None, 0));
+}
+
+#[test]
+fn without_an_owner_a_peer_that_takes_what_is_left_has_its_time() {
+    let mut host = Host::new();
+    let mut peer = host.established();
+    host.write(peer.id, &[0; 100 * MSS]);
+    close(&mut host, &peer);
+    for _ in 0..50 {
+        host.sends(peer.id);
+        host.pass(Duration::from_secs(5));
+        let ack = peer.acks(MSS as u32);
+        host.take(&ack);
+    }
+    assert_eq!(host.state(peer.id), Some(TcpStateName::FinWait1));
+}
+
+#[test]
+fn a_connection_that_is_over_sends_nothing_and_waits_for_nothing() {
+    let mut host = Host::new();
+    let mut peer = host.established();
+    host.take(&peer.ack().window(0));
+    host.write(peer.id, b"waits");
+    shutdown(&mut host, &peer);
+    host.sends(peer.id);
+    let seg = peer.data(b"acknowledged at once");
+    host.take(&seg);
+    host.take(&peer.seg(F::RST));
+    assert_eq!(host.state(peer.id), Some(TcpStateName::Closed));
+    assert_eq!(host.layer.addresses(peer.id), None);
+    let (mut cx, layer) = host.parts();
+    layer.neighbour_failed(&mut cx, peer.id);
+    assert_eq!(host.timers_in_use().0, 0);
+}
+
+#[test]
 fn every_end_wakes_reader_and_writer() {
     let all = Readiness::READABLE | Readiness::WRITABLE;
     let ends: [fn(&mut Host, &Peer); 3] = [
