@@ -44,6 +44,14 @@ fn certificates_that_are_not_acceptable() {
     let run = get("https://expired.example.com/", &["-w", "%{ssl_verify_result}"])
         .failed(60, "the certificate of expired.example.com is not acceptable: ");
     assert_eq!(run.text(), "10");
+    // Taking any certificate does not make it a good one.
+    for (host, verdict) in
+        [("badcert.example.com", "62"), ("expired.example.com", "10"), ("example.com", "0")]
+    {
+        let words = ["-k", "-o", "/dev/null", "-w", "%{ssl_verify_result}"];
+        let run = get(&format!("https://{host}/"), &words).succeeded();
+        assert_eq!(run.text(), verdict, "{host}");
+    }
     get("https://example.com:80/", &[]).failed(35, "no TLS with example.com: ");
     let scratch = Scratch::new();
     let empty = scratch.write("empty.pem", "");

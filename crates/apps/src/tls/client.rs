@@ -7,10 +7,11 @@ use std::io;
 use std::sync::Arc;
 
 use fathom_net::Host;
+use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, KeyLog, RootCertStore, SupportedProtocolVersion};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{CertificateError, ClientConfig, KeyLog, RootCertStore, SupportedProtocolVersion};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -183,6 +184,32 @@ where
     let name = ServerName::try_from(name.to_owned())
         .map_err(|error| HandshakeError::Protocol(rustls::Error::General(error.to_string())))?;
     TlsConnector::from(config).connect(name, stream).await.map_err(HandshakeError::from_io)
+}
+
+/// Judges the chain of the server called `name`, its own certificate first, as a handshake that verifies
+/// would at this moment. For connections that took any certificate.
+///
+/// # Errors
+/// [`HandshakeError::Certificate`] when such a handshake would have failed, [`HandshakeError::Roots`] when
+/// the roots cannot be read.
+pub fn judge(host: &Host, roots: &Roots, name: &str, chain: &[Vec<u8>]) -> Result<(), HandshakeError> {
+    let unacceptable = |why: CertificateError| HandshakeError::Certificate(why.into());
+    let [own, intermediates @ ..] = chain else {
+        return Err(HandshakeError::Certificate(rustls::Error::NoCertificatesPresented));
+    };
+    let name = ServerName::try_from(name).map_err(|_| unacceptable(CertificateError::NotValidForName))?;
+    let roots = Arc::new(roots.store()?);
+    let verifier = WebPkiServerVerifier::builder_with_provider(roots, super::provider())
+        .build()
+        // Without a root nobody vouches.
+        .map_err(|_| unacceptable(CertificateError::UnknownIssuer))?;
+    let own = CertificateDer::from_slice(own);
+    let intermediates: Vec<_> = intermediates.iter().map(|der| CertificateDer::from_slice(der)).collect();
+    let now = UnixTime::since_unix_epoch(host.wall_clock());
+    verifier
+        .verify_server_cert(&own, &intermediates, &name, &[], now)
+        .map(drop)
+        .map_err(HandshakeError::Certificate)
 }
 
 /// Writes the lines of a TLS key log (RFC 9850) into the host's records.

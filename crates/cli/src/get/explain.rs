@@ -219,8 +219,20 @@ pub(super) fn say(error: &io::Error) -> String {
 /// What was wrong with a certificate, as the number of OpenSSL's X509_V_ERR that curl gives; 0 when the
 /// certificate was not the trouble.
 pub(super) fn verify_result(error: &FetchError) -> u64 {
-    let FetchError::Certificate { cause, .. } = error else { return 0 };
-    let HandshakeError::Certificate(rustls::Error::InvalidCertificate(why)) = &**cause else { return 1 };
+    match error {
+        FetchError::Certificate { cause, .. } => objection(cause),
+        _ => 0,
+    }
+}
+
+/// The same of a judgement that was asked for by itself.
+pub(super) fn objection(error: &HandshakeError) -> u64 {
+    let why = match error {
+        HandshakeError::Certificate(rustls::Error::InvalidCertificate(why)) => why,
+        // Nobody is trusted.
+        HandshakeError::Roots(_) => &CertificateError::UnknownIssuer,
+        _ => return 1,
+    };
     match why {
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => 9,
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => 10,

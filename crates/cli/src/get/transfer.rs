@@ -1,12 +1,13 @@
 //! The exchange itself: sends the request, writes what comes.
 
 use fathom_apps::http::client::{self, Body, Client, FetchError, Options, Response};
+use fathom_apps::tls::client::{Roots, judge};
 use fathom_net::{Host, TcpInfo};
 use fathom_record::Layer;
 use http::header::{CONTENT_LENGTH, LOCATION};
 use url::Url;
 
-use super::explain::{explain, verify_result};
+use super::explain::{explain, objection, verify_result};
 use super::outputs::Outputs;
 use super::progress::Progress;
 use super::request::Request;
@@ -51,6 +52,9 @@ impl Transfer<'_> {
     pub(super) async fn run(mut self, host: &Host, request: Request, options: Options) -> Outcome {
         let Request { method, url, headers, body, .. } = request;
         let body = body.map_or(Body::Empty, Body::Bytes);
+        // Whom to trust, when a handshake takes any certificate and -w may still ask what is wrong with it.
+        let doubts = self.args.insecure && self.args.write_out.is_some();
+        let roots = doubts.then(|| options.tls.roots.clone());
         let client = Client::new(host, options);
         let outcome = match client.fetch(client::Request { method, url, headers, body }).await {
             Ok(mut response) => {
@@ -60,7 +64,7 @@ impl Transfer<'_> {
                     tcp: response.tcp_info(),
                     downloaded: response.received(),
                     redirect_url: redirect_url(&response),
-                    verify_result: 0,
+                    verify_result: roots.map_or(0, |roots| judged(host, &roots, &response)),
                 }
             }
             Err(error) => {
@@ -118,6 +122,14 @@ impl Transfer<'_> {
         }
         Ok(())
     }
+}
+
+/// What verifying the certificate would have said.
+fn judged(host: &Host, roots: &Roots, response: &Response) -> u64 {
+    let Some(tls) = &response.connection().tls else { return 0 };
+    let name = response.url.host_str().unwrap_or_default();
+    let name = name.trim_start_matches('[').trim_end_matches(']');
+    judge(host, roots, name, &tls.peer_certificates).err().map_or(0, |error| objection(&error))
 }
 
 /// The status is that of an error, and -f was given.

@@ -45,6 +45,12 @@ async fn site(host: Host, request: server::Request) -> Option<server::Response> 
         "/ftp" => redirect(302, "ftp://example.test/"),
         "/broken" => redirect(302, "http://["),
         "/loop" => redirect(301, "/loop"),
+        "/fields" => {
+            let fields = (0..900).map(|n| (format!("x-{n}"), "some text of some length".repeat(4)));
+            let response = fields
+                .fold(http::Response::builder(), |response, (name, value)| response.header(name, value));
+            Some(response.body(body("many")).unwrap())
+        }
         "/gzip" => {
             use async_compression::tokio::write::GzipEncoder;
             use tokio::io::AsyncWriteExt;

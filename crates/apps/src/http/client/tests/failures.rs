@@ -80,11 +80,22 @@ fn certificates_are_checked_unless_told_not_to() {
     let untrusting = Options { tls, ..options.clone() };
     let error = get(&mut bench, "https://example.test/", untrusting.clone()).unwrap_err();
     assert!(matches!(error, FetchError::Certificate { .. }), "{error:?}");
+    let trusting = options.clone();
+    let untrusted = untrusting.tls.roots.clone();
     let error = get(&mut bench, "https://www.example.test/", options).unwrap_err();
     assert!(matches!(error, FetchError::Certificate { .. }), "{error:?}");
     let tls = tls::client::Options { verify: false, ..untrusting.tls.clone() };
     let (response, _) = get(&mut bench, "https://www.example.test/", Options { tls, ..untrusting }).unwrap();
-    assert!(!response.connection().tls.as_ref().unwrap().verified);
+    let facts = response.connection().tls.clone().unwrap();
+    assert!(!facts.verified);
+    let judge = |roots: &Roots, name: &str| {
+        let judged = tls::client::judge(&bench.client, roots, name, &facts.peer_certificates);
+        judged.map_err(|error| error.to_string())
+    };
+    let trusted = &trusting.tls.roots;
+    assert_eq!(judge(trusted, "example.test"), Ok(()));
+    assert!(judge(trusted, "www.example.test").unwrap_err().contains("not valid for name"));
+    assert!(judge(&untrusted, "example.test").is_err());
 }
 
 #[test]
@@ -185,6 +196,13 @@ fn a_url_too_long_to_be_sent_is_refused_before_anything_is_sent() {
         assert!(url.starts_with("https://example.test/xxx") && url.len() < 100, "{url}");
         assert!(!bench.records().iter().any(|record| matches!(record.kind, Kind::Frame(_))));
     }
+}
+
+#[test]
+fn a_head_of_http_2_may_be_as_large() {
+    let (mut bench, options) = site_bench();
+    let (response, _) = get(&mut bench, "https://example.test/fields", options).unwrap();
+    assert!(response.headers.len() >= 900, "{}", response.headers.len());
 }
 
 #[test]
