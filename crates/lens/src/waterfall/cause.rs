@@ -38,6 +38,11 @@ pub enum Cause {
         /// How many times.
         count: u32,
     },
+    /// One kind of address was known, and the answer about the other kind was given a little more time.
+    OtherAnswer {
+        /// What the link lost, if it tells of it: the `query` or the `answer`.
+        lost: Option<&'static str>,
+    },
     /// The link address of the next hop was asked for.
     Neighbour,
     /// Segments of ours were lost (or their acknowledgements): from their first sending to the last
@@ -143,8 +148,11 @@ impl Cause {
         match self {
             Cause::RoundTrips { .. } => "round trips",
             Cause::LinkDelay { .. } => "link delay",
-            Cause::Queries { .. } => "resolver",
-            Cause::QueryLost { .. } | Cause::Lost { .. } | Cause::PeerRepeats { .. } => "loss",
+            Cause::Queries { .. } | Cause::OtherAnswer { lost: None } => "resolver",
+            Cause::OtherAnswer { lost: Some(_) }
+            | Cause::QueryLost { .. }
+            | Cause::Lost { .. }
+            | Cause::PeerRepeats { .. } => "loss",
             Cause::HeadOfLine { .. } => "head of line",
             Cause::Held => "reordering",
             Cause::Waited => "waiting",
@@ -171,6 +179,8 @@ impl Cause {
             Cause::Queries { count } => and_ms(plural(*count, "query", "queries")),
             Cause::QueryLost { count: 1 } => format!("asked again after {ms}"),
             Cause::QueryLost { count } => format!("asked again {count} times, +{ms}"),
+            Cause::OtherAnswer { lost: Some(lost) } => format!("1 {lost} lost, waited {ms} (RFC 8305)"),
+            Cause::OtherAnswer { lost: None } => format!("other answer awaited for {ms} (RFC 8305)"),
             Cause::Neighbour => and_ms("next hop's address".into()),
             Cause::Lost { repair } => lost(*repair, &ms),
             Cause::HeadOfLine { holes, origin } => {

@@ -74,6 +74,8 @@ pub(super) struct Flow {
     pub(super) received: Vec<(Instant, u64, u64)>,
     /// Frames sent: when, bytes of the frame.
     pub(super) transmitted: Vec<(Instant, u64)>,
+    /// The longest round trip.
+    pub(super) longest_rtt: Option<Duration>,
     /// What the peer expected next, in the order of arrival.
     acknowledged: Vec<(Instant, u32)>,
 }
@@ -161,8 +163,9 @@ impl Evidence {
                 self.flows.entry(*flow).or_default().segment(at, *why, *seq, *len);
             }
             Engine::Rtt { flow, sample, .. } => {
-                let rtt = &mut self.flows.entry(*flow).or_default().rtt;
-                *rtt = Some(rtt.map_or(*sample, |rtt| rtt.min(*sample)));
+                let flow = self.flows.entry(*flow).or_default();
+                flow.rtt = Some(flow.rtt.map_or(*sample, |rtt| rtt.min(*sample)));
+                flow.longest_rtt = flow.longest_rtt.max(Some(*sample));
             }
             Engine::HoleOpened { flow, .. } => {
                 self.flows.entry(*flow).or_default().holes.push((at, None));
@@ -263,7 +266,25 @@ impl Evidence {
     }
 }
 
+/// How long a link of `rate` bits a second takes for so many bytes.
+pub(super) fn time_on_link(bytes: u64, rate: u64) -> Duration {
+    Duration::from_secs_f64(bytes as f64 * 8.0 / rate.max(1) as f64)
+}
+
 impl Flow {
+    /// When the way to the network carried frames, at `rate` bits a second.
+    pub(super) fn uplink_busy(&self, rate: u64) -> Vec<Interval> {
+        let mut busy: Vec<Interval> = Vec::new();
+        for (at, len) in &self.transmitted {
+            let duration = time_on_link(*len, rate);
+            match busy.last_mut() {
+                Some(before) if before.end >= *at => before.end += duration,
+                _ => busy.push(Interval { start: *at, end: *at + duration }),
+            }
+        }
+        busy
+    }
+
     /// When the peer first acknowledged the segment that begins with `seq` after it was sent at `from`.
     pub(super) fn acknowledged(&self, seq: u32, from: Instant) -> Option<Instant> {
         let beyond = |ack: u32| ack.wrapping_sub(seq).cast_signed() > 0;

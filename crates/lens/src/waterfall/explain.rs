@@ -7,7 +7,7 @@ use fathom_wire::Instant;
 
 use super::Hints;
 use super::cause::{Cause, Origin, Part, Repair};
-use super::evidence::{Evidence, Flow, Interval, Repeat};
+use super::evidence::{Evidence, Flow, Interval, Repeat, time_on_link};
 
 /// What a phase is, as far as its explanation depends on it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -72,10 +72,17 @@ pub(super) fn explain(question: &Question<'_>, evidence: &Evidence, hints: &Hint
     let mut answer = Answer::default();
     let mut free = vec![question.window];
     let window = question.window;
+    if let (Work::Request, Some(flow), Some(rate)) = (question.work, question.flow, hints.rate_up) {
+        // However the sender was held back, no sender could fill the link more than this.
+        let duration = take(&mut free, flow.uplink_busy(rate).into_iter());
+        let bytes = (duration.as_secs_f64() * rate as f64 / 8.0).round() as u64;
+        answer.add(Cause::Serialisation { up: true, bytes, rate }, duration);
+    }
     if let Some(flow) = question.flow {
         repeats(&mut answer, &mut free, question, flow, evidence, hints);
     }
     if matches!(question.work, Work::Resolve(_)) {
+        other_answer(&mut answer, &mut free, question, evidence);
         lost_queries(&mut answer, &mut free, window, evidence, hints);
     }
     let waited = take(&mut free, evidence.neighbours.iter().copied());
@@ -204,6 +211,31 @@ fn lost_queries(
     answer.add(Cause::QueryLost { count }, waited);
 }
 
+/// The wait for the answer about one kind of address when that about the other kind is there (RFC 8305 3).
+fn other_answer(answer: &mut Answer, free: &mut Vec<Interval>, question: &Question<'_>, evidence: &Evidence) {
+    /// How long it is waited for, give or take what a timer does.
+    const RESOLUTION_DELAY: std::ops::RangeInclusive<Duration> =
+        Duration::from_millis(45)..=Duration::from_millis(55);
+    let window = question.window;
+    let asked = |at: &Instant| *at >= window.start && *at <= window.end;
+    let queries = || evidence.queries.iter().filter(|query| query.asked.first().is_some_and(asked));
+    let open = queries().any(|query| query.answered.is_none_or(|at| at > window.end));
+    let answered = queries().filter_map(|query| query.answered).filter(asked).max();
+    let Some(start) = answered.filter(|at| open && RESOLUTION_DELAY.contains(&(window.end - *at))) else {
+        return;
+    };
+    let waited = take(free, [Interval { start, end: window.end }].into_iter());
+    let (to_us, from_us): (Vec<_>, Vec<_>) =
+        (question.inside(&evidence.lost_to_us).collect(), question.inside(&evidence.lost_from_us).collect());
+    let lost = match (to_us.is_empty(), from_us.is_empty()) {
+        (false, _) => Some("answer"),
+        (true, false) => Some("query"),
+        (true, true) => None,
+    };
+    answer.losses.extend(to_us.into_iter().chain(from_us));
+    answer.add(Cause::OtherAnswer { lost }, waited);
+}
+
 /// Data of the peer that arrived and had to wait for what was lost before it.
 fn holes(
     answer: &mut Answer,
@@ -267,10 +299,15 @@ fn resolve(
     let count = count.max(asked.count() as u32);
     // A resolver that answers within a round trip of the connections did nothing else but answer.
     let round_trip = evidence.shortest_rtt().is_some_and(|rtt| rest <= rtt + rtt / 10);
-    match count {
-        0 => answer.add(Cause::Own, rest),
+    let varied = evidence.shortest_rtt().filter(|rtt| rest <= *rtt + hints.jitter);
+    match (count, varied) {
+        (0, _) => answer.add(Cause::Own, rest),
         _ if round_trip => travel(answer, rest, 1, hints),
-        count => {
+        (_, Some(rtt)) => {
+            travel(answer, rtt, 1, hints);
+            answer.add(Cause::Jitter, rest - rtt);
+        }
+        (count, None) => {
             let delay = hints.delay.min(rest);
             answer.add(Cause::Queries { count }, rest - delay);
             answer.add(Cause::LinkDelay { count: 1 }, delay);
@@ -292,10 +329,14 @@ fn connect(
     let is_lost = !lost.is_empty() || !damaged.is_empty();
     let held = question.held(evidence);
     let measured = question.flow.and_then(|flow| path_round_trip(flow, hints)).filter(|_| is_lost || held);
-    let there_and_back = measured.unwrap_or(rest).min(rest);
+    let shortest = question.flow.and_then(|flow| path_round_trip(flow, hints));
+    let varied = shortest.filter(|rtt| measured.is_none() && *rtt <= rest && rest - *rtt <= hints.jitter);
+    let there_and_back = measured.or(varied).unwrap_or(rest).min(rest);
     travel(answer, there_and_back, 1, hints);
     answer.parts.extend(bits);
-    if is_lost {
+    if varied.is_some() {
+        answer.add(Cause::Jitter, rest - there_and_back);
+    } else if is_lost {
         answer.peer_repeats(lost, damaged, rest - there_and_back);
     } else {
         answer.add(Cause::Held, rest - there_and_back);
@@ -365,9 +406,13 @@ fn response(
     if let Some(flow) = question.flow {
         // A sender whose window is full waits for one round trip. If it is silent for longer, it waits
         // for its timer, or it has nothing to send.
-        let round_trip = flow.rtt.unwrap_or_default() * 3 / 2 + hints.jitter;
+        let rtt = flow.rtt.unwrap_or_default().max(hints.delay);
+        // Over a link with conditions, round trips differ, and a pause is only what differs more.
+        let impaired = hints.rate_down.is_some() || !hints.delay.is_zero() || !hints.jitter.is_zero();
+        let longest = flow.longest_rtt.filter(|_| impaired).unwrap_or(rtt).max(rtt);
+        let round_trip = rtt / 2 + longest + hints.jitter;
         let (waits, pauses): (Vec<Duration>, Vec<Duration>) =
-            silences(flow, free).into_iter().partition(|silence| *silence <= round_trip);
+            silences(flow, free, hints).into_iter().partition(|silence| *silence <= round_trip);
         let paused = pauses.iter().sum::<Duration>().min(rest);
         rest -= paused;
         // The peer's timer runs out as well when our acknowledgements are lost.
@@ -398,7 +443,9 @@ fn serialisation(mut rest: Duration, question: &Question<'_>, hints: &Hints) -> 
     let down: u64 = question.received().map(|(_, frame, _)| frame).sum();
     let up: u64 = question.transmitted().map(|(_, frame)| frame).sum();
     let mut parts = Vec::new();
-    for (up, bytes, rate) in [(true, up, hints.rate_up), (false, down, hints.rate_down)] {
+    // The way up of a request is told from when it was busy.
+    let rate_up = hints.rate_up.filter(|_| question.work != Work::Request);
+    for (up, bytes, rate) in [(true, up, rate_up), (false, down, hints.rate_down)] {
         let Some(rate) = rate.filter(|rate| *rate > 0) else { continue };
         let duration = time_on_link(bytes, rate).min(rest);
         rest -= duration;
@@ -431,10 +478,6 @@ fn path_round_trip(flow: &Flow, hints: &Hints) -> Option<Duration> {
     }
 }
 
-fn time_on_link(bytes: u64, rate: u64) -> Duration {
-    Duration::from_secs_f64(bytes as f64 * 8.0 / rate.max(1) as f64)
-}
-
 /// Round trips that a peer with much to say waited for its window, before what the phase waits for was
 /// complete: a TLS record, or a chain of certificates.
 fn window_waits(question: &Question<'_>, hints: &Hints) -> Vec<Duration> {
@@ -456,17 +499,24 @@ fn window_waits(question: &Question<'_>, hints: &Hints) -> Vec<Duration> {
     waits
 }
 
-/// Times of at least half a round trip in which nothing arrived, in what is free.
-fn silences(flow: &Flow, free: &[Interval]) -> Vec<Duration> {
+/// Times of at least half a round trip in which nothing arrived nor was on the link, in what is free.
+fn silences(flow: &Flow, free: &[Interval], hints: &Hints) -> Vec<Duration> {
     let Some(rtt) = flow.rtt.filter(|rtt| !rtt.is_zero()) else { return Vec::new() };
     let mut silences = Vec::new();
     for free in free {
         let first = flow.received.partition_point(|(at, ..)| *at <= free.start);
-        let arrivals = flow.received[first..].iter().map(|(at, ..)| *at).take_while(|at| *at < free.end);
+        let arrivals = flow.received[first..]
+            .iter()
+            .map(|(at, len, _)| (*at, *len))
+            .take_while(|(at, _)| *at < free.end);
         let mut before = free.start;
-        for at in arrivals.chain([free.end]) {
-            if at - before >= rtt / 2 {
-                silences.push(at - before);
+        // What ends the free time may be a frame, too.
+        let last = flow.received.iter().find(|(at, ..)| *at == free.end).map_or(0, |(_, len, _)| *len);
+        for (at, len) in arrivals.chain([(free.end, last)]) {
+            let on_the_link = hints.rate_down.map_or(Duration::ZERO, |rate| time_on_link(len, rate));
+            let silence = (at - before).saturating_sub(on_the_link);
+            if silence >= rtt / 2 {
+                silences.push(silence);
             }
             before = at;
         }

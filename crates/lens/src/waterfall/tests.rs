@@ -422,6 +422,70 @@ fn a_question_that_was_repeated_before_its_slow_answer_came_was_not_lost() {
 }
 
 #[test]
+fn the_wait_for_the_other_answer_is_told_from_work_of_the_resolver() {
+    for (fate, words) in [
+        (None, "other answer awaited for 50.0 (RFC 8305) · 1 RTT 20.0 · 2 queries · ttl 300"),
+        (Some(LinkFate::Lost), "1 answer lost, waited 50.0 (RFC 8305) · 1 RTT 20.0 · 2 queries · ttl 300"),
+    ] {
+        let mut run = Run::default();
+        fetch(&mut run, [50.0, 0.0, 0.0, 0.0]);
+        run.dns(0.0, Direction::Transmitted, 1);
+        run.dns(0.0, Direction::Transmitted, 28);
+        if let Some(fate) = fate {
+            run.engine(10.0, Engine::Link { interface: InterfaceIndex(0), fate, frame: None });
+        }
+        run.dns(20.0, Direction::Received, 1);
+        assert_eq!(run.waterfall().phases[0].reason(), words);
+    }
+}
+
+#[test]
+fn jitter_is_named_in_every_row() {
+    let mut run = Run::default();
+    fetch(&mut run, [6.0, 5.0, 0.0, 0.0]);
+    run.dns(0.0, Direction::Transmitted, 1);
+    run.dns(26.0, Direction::Received, 1);
+    let hints = Hints { jitter: Duration::from_millis(8), links: vec![LinkType::Raw], ..Hints::default() };
+    let waterfall = run.waterfall_with(&hints);
+    assert!(waterfall.phases[0].reason().starts_with("1 RTT 20.0 · jitter +6.0"));
+    assert_eq!(waterfall.phases[1].reason(), "1 RTT 20.0 · jitter +5.0");
+}
+
+#[test]
+fn a_slow_link_is_no_pause_of_the_server() {
+    let mut run = Run::default();
+    let fetch = fetch_without_response(&mut run);
+    let response = run.start(80.0, Some(fetch), "response", "");
+    // 1000 bytes are 31.25 ms at 256 kbit/s; the acknowledgements of a busy link take their time.
+    for ms in [111.25, 142.5, 210.0, 241.25] {
+        run.data(ms, 960);
+    }
+    run.rtt(150.0, 40.0);
+    run.done(241.25, response);
+    run.done(241.25, fetch);
+    let hints = Hints { rate_down: Some(256_000), links: vec![LinkType::Raw], ..Hints::default() };
+    let reason = run.waterfall_with(&hints).phases[4].reason();
+    assert_eq!(reason, "4 kB down at 256 kbit/s 125.0 · 1 RTT for the sender's window 36.2");
+}
+
+#[test]
+fn an_upload_is_the_rate_of_the_link_however_the_sender_was_held_back() {
+    let mut run = Run::default();
+    fetch(&mut run, [0.0, 0.0, 0.0, 100.0]);
+    run.frame(20.0, Direction::Transmitted, crate::tests::tcp(CLIENT, SERVER, 100, &[]));
+    run.engine(60.0, Engine::Limited { flow: FLOW, by: Limit::CongestionWindow });
+    run.engine(160.0, Engine::Limited { flow: FLOW, by: Limit::Application });
+    for frame in 0..10 {
+        // 1000 bytes are 8 ms at 1 Mbit/s. Five are sent at once.
+        let ms = if frame < 5 { 60.0 } else { 110.0 };
+        run.frame(ms, Direction::Transmitted, crate::tests::tcp(CLIENT, SERVER, 601, &[0; 960]));
+    }
+    let hints = Hints { rate_up: Some(1_000_000), links: vec![LinkType::Raw], ..Hints::default() };
+    let reason = run.waterfall_with(&hints).phases[3].reason();
+    assert_eq!(reason, "10 kB up at 1 Mbit/s 80.0 · congestion window 20.0 · 1 RTT 20.0");
+}
+
+#[test]
 fn a_name_that_is_asked_for_again_later_was_not_lost() {
     let mut run = Run::default();
     let fetch = fetch(&mut run, [0.0; 4]);

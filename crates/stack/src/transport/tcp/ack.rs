@@ -84,6 +84,7 @@ impl AckState {
         config: &TcpConfig,
     ) -> AckDue {
         self.unacknowledged = self.unacknowledged.saturating_add(len as u32);
+        self.on_progress();
         if self.quick > 0 {
             let segments = len.div_ceil(segment_size.max(1)).min(usize::from(u8::MAX)) as u8;
             self.quick = self.quick.saturating_sub(segments);
@@ -106,13 +107,20 @@ impl AckState {
         self.due.get_or_insert(why);
     }
 
-    /// A duplicate acknowledgement is due at once: one for each segment, since the peer counts them
+    /// Duplicate acknowledgements are due at once: one for each of `segments`, since the peer counts them
     /// (RFC 5681 4.2).
-    pub(super) fn duplicate(&mut self) {
-        if self.due == Some(SendReason::DuplicateAck) {
-            self.duplicates = (self.duplicates + 1).min(MAX_DUPLICATES);
-        }
+    pub(super) fn duplicate(&mut self, segments: usize) {
+        let waiting = usize::from(self.due == Some(SendReason::DuplicateAck));
+        let beside = usize::from(self.duplicates) + segments.saturating_sub(1) + waiting;
+        self.duplicates = beside.min(usize::from(MAX_DUPLICATES)) as u8;
         self.due = Some(SendReason::DuplicateAck);
+    }
+
+    /// RCV.NXT has moved: one acknowledgement of it stands for the duplicates of what it was.
+    pub(super) fn on_progress(&mut self) {
+        if self.due == Some(SendReason::DuplicateAck) {
+            (self.due, self.duplicates) = (Some(SendReason::Ack), 0);
+        }
     }
 
     /// Why an acknowledgement is due at once, if one is.
@@ -194,7 +202,7 @@ mod tests {
     fn each_segment_out_of_order_is_worth_a_duplicate_that_data_cannot_carry() {
         let mut ack = AckState::new(0);
         for _ in 0..3 {
-            ack.duplicate();
+            ack.duplicate(1);
         }
         ack.sent(SeqNumber(1), false);
         for _ in 0..3 {

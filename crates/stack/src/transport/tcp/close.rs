@@ -52,7 +52,16 @@ impl Connection {
         self.flags.insert(Flags::ORPHAN);
         self.receive_buffer.clear(cx.pool, cx.memory);
         self.wait_for_fin(cx);
+        self.watch_orphan(cx);
         self.arm(cx);
+    }
+
+    /// Without an owner the end must come also when no device takes what is left: a timer for what is in
+    /// flight runs only once something is.
+    pub(super) fn watch_orphan(&mut self, cx: &Context<'_>) {
+        if self.flags.contains(Flags::ORPHAN) && self.state.may_transmit() {
+            self.timers.close = cx.now + cx.config.tcp.fin_wait_2_timeout;
+        }
     }
 
     /// In FIN-WAIT-2 only the peer's FIN is missing. A program may wait for it as long as it likes; without

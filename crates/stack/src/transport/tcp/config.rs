@@ -76,7 +76,8 @@ impl Default for TcpConfig {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TcpOptions {
     /// Bytes written by the program that may wait for transmission or acknowledgement. Memory is taken
-    /// only for what is there.
+    /// only for what is there. At most 1 GiB counts: sequence numbers compare over 2 GiB, and a window
+    /// reaches over no more than 1 GiB (RFC 7323 2.3).
     pub send_buffer: usize,
     /// Bytes that may wait for the program to read them: the largest receive window.
     pub receive_buffer: usize,

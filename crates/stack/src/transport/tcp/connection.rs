@@ -29,6 +29,9 @@ use crate::memory::Rope;
 use crate::socket::{SocketId, TcpId};
 use crate::table::FourTuple;
 
+/// Largest send buffer: half of what sequence numbers can compare.
+const MAX_SEND_BUFFER: usize = 1 << 30;
+
 /// How long a reset waits for the device.
 const RESET_PATIENCE: core::time::Duration = core::time::Duration::from_secs(3);
 
@@ -159,7 +162,8 @@ pub(super) struct Opening {
 impl Connection {
     /// A connection that has sent nothing.
     pub(super) fn new(now: Instant, opening: Opening) -> Self {
-        let Opening { id, flow, tuple, state, iss, options, timestamp_offset } = opening;
+        let Opening { id, flow, tuple, state, iss, mut options, timestamp_offset } = opening;
+        options.send_buffer = options.send_buffer.min(MAX_SEND_BUFFER);
         let mut flags = Flags::empty();
         flags.set(Flags::NODELAY, options.nodelay);
         Connection {

@@ -135,6 +135,10 @@ impl TcpLayer {
             }
             time_wait::Step::Reopen => {
                 let after = time_wait.snd_nxt;
+                // A SYN that nobody takes must not end the wait.
+                if let Err(reason) = self.listener_with_room(cx, &way.tuple) {
+                    return Disposition::Drop(reason);
+                }
                 self.remove_time_wait(cx, key);
                 self.receive_new(cx, way, Some(after))
             }
@@ -144,10 +148,9 @@ impl TcpLayer {
     /// A segment without a connection. `after` is what an earlier connection of the tuple had sent.
     fn receive_new(&mut self, cx: &mut Context<'_>, way: Way<'_>, after: Option<SeqNumber>) -> Disposition {
         let Way { tuple, segment, .. } = &way;
-        let listener = self.listening.find(tuple.local_address, tuple.local_port);
-        let Some(listener) = listener else {
+        if self.listening.find(tuple.local_address, tuple.local_port).is_none() {
             return self.refuse(cx, &way);
-        };
+        }
         // RFC 9293 3.10.7.2. First, RST: ignored. Second, ACK: answered by a reset.
         let flags = segment.flags;
         if flags.contains(TcpFlags::RST) {
@@ -160,7 +163,26 @@ impl TcpLayer {
         if !flags.contains(TcpFlags::SYN) {
             return Disposition::Drop(DropReason::TcpBadFlags);
         }
-        self.receive_syn(cx, way, listener, after)
+        self.receive_syn(cx, way, after)
+    }
+
+    /// The listener that takes a SYN, or why none does.
+    fn listener_with_room(&self, cx: &Context<'_>, tuple: &FourTuple) -> Result<Key, DropReason> {
+        if tuple.local() == tuple.remote() {
+            // From ourselves to ourselves: the answer would answer itself.
+            return Err(DropReason::TcpBadAddress);
+        }
+        let key = self.listening.find(tuple.local_address, tuple.local_port);
+        let key = key.ok_or(DropReason::TcpNoSocket)?;
+        let listener = self.listeners.get(key).ok_or(DropReason::TcpNoSocket)?;
+        if listener.is_full() {
+            return Err(DropReason::TcpAcceptQueueFull);
+        }
+        let limits = &cx.config.tcp;
+        if self.half_open.len() >= limits.half_open || listener.half_open >= limits.half_open_per_listener {
+            return Err(DropReason::TcpSynQueueFull);
+        }
+        Ok(key)
     }
 
     /// RFC 9293 3.10.7.1: an answer that says that there is no connection.
@@ -176,29 +198,16 @@ impl TcpLayer {
     }
 
     /// RFC 9293 3.10.7.2, third: a SYN for a listener.
-    fn receive_syn(
-        &mut self,
-        cx: &mut Context<'_>,
-        way: Way<'_>,
-        listener_key: Key,
-        after: Option<SeqNumber>,
-    ) -> Disposition {
+    fn receive_syn(&mut self, cx: &mut Context<'_>, way: Way<'_>, after: Option<SeqNumber>) -> Disposition {
         let Way { tuple, hash, segment, mtu } = way;
-        if tuple.local() == tuple.remote() {
-            // From ourselves to ourselves: the answer would answer itself.
-            return Disposition::Drop(DropReason::TcpBadAddress);
-        }
+        let listener_key = match self.listener_with_room(cx, &tuple) {
+            Ok(key) => key,
+            Err(reason) => return Disposition::Drop(reason),
+        };
         let flow = self.next_flow();
         let Some(listener) = self.listeners.get_mut(listener_key) else {
             return Disposition::Drop(DropReason::TcpNoSocket);
         };
-        if listener.is_full() {
-            return Disposition::Drop(DropReason::TcpAcceptQueueFull);
-        }
-        let limits = &cx.config.tcp;
-        if self.half_open.len() >= limits.half_open || listener.half_open >= limits.half_open_per_listener {
-            return Disposition::Drop(DropReason::TcpSynQueueFull);
-        }
         let half_open =
             HalfOpen::new(cx, listener_key, flow, tuple, segment.header, &listener.options, (mtu, after));
         let opened = record_opened(cx, flow, &tuple, segment.cause);

@@ -54,6 +54,8 @@ pub(crate) struct HalfOpen {
     mss: u16,
     /// The peer's window shift, if windows are scaled.
     window_scale: Option<u8>,
+    /// The shift of the windows that we send, 0 if they are not scaled.
+    shift: u8,
     timestamps: bool,
     pub(super) progress: Progress,
     /// How often the SYN-ACK was sent again.
@@ -96,6 +98,7 @@ impl HalfOpen {
             peer_mss: negotiated.peer_mss,
             mss: options::announced_mss(mtu, tuple.remote_address),
             window_scale: negotiated.window_scale,
+            shift: negotiated.window_scale.map_or(0, |_| options::window_shift(ours.receive_buffer)),
             timestamps: negotiated.timestamps.is_some(),
             progress: Progress::Undecided,
             retries: 0,
@@ -259,7 +262,8 @@ impl HalfOpen {
             seq,
             ack: self.irs + 1,
             flags,
-            window: self.window,
+            // The window of a SYN is not scaled, that of any other segment is (RFC 7323 2.2).
+            window: if flags.contains(TcpFlags::SYN) { self.window } else { self.window >> self.shift },
             urgent: 0,
             options,
         };

@@ -85,7 +85,7 @@ impl Connection {
             self.end(cx, Some(TcpError::HostUnreachable));
         } else if self.flags.contains(Flags::RESET_DUE) {
             self.flags.remove(Flags::RESET_DUE);
-        } else {
+        } else if !self.state.is_over() {
             self.cold.soft_error = Some(TcpError::HostUnreachable);
             let fin_waits = self.flags.contains(Flags::FIN_QUEUED) && !self.snd.fin_sent;
             if self.snd.una == self.snd.nxt && (fin_waits || !self.send_buffer.is_empty()) {

@@ -134,7 +134,7 @@ impl Connection {
     fn acknowledge_refused(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>) {
         let repeated = !segment.flags.contains(TcpFlags::SYN) && segment.seq_len() > 0;
         if repeated {
-            self.ack.duplicate();
+            self.ack.duplicate(1);
             self.want_transmit(cx);
         } else {
             self.challenge(cx);

@@ -135,6 +135,9 @@ impl Connection {
 
     /// Whether there is anything to send, window permitting.
     pub(in crate::transport::tcp) fn has_output(&self) -> bool {
+        if self.state.is_over() {
+            return self.flags.contains(Flags::RESET_DUE);
+        }
         let controls = Flags::RESET_DUE | Flags::SYN_DUE | Flags::PROBE_DUE;
         let fin_waits = self.flags.contains(Flags::FIN_QUEUED) && !self.snd.fin_sent;
         self.flags.intersects(controls)

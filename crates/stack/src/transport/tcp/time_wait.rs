@@ -1,6 +1,8 @@
 //! TIME-WAIT: what is left of a connection that both ends have closed (RFC 9293 3.4.2, 3.6.1; RFC 1337;
 //! RFC 6191).
 
+use core::cmp::Ordering;
+
 use fathom_record::{DropReason, Engine, FlowId, RecordId, SendReason};
 use fathom_wire::{SeqNumber, TcpFlags, TcpHeader, TcpOptions as WireOptions, TcpTimestamps};
 
@@ -89,11 +91,14 @@ impl TimeWait {
         Step::Restart(Disposition::Reply(self.ack(cx, SendReason::DuplicateAck, cause)))
     }
 
-    /// RFC 6191 2: a SYN that is newer by its timestamp, or by its sequence number, is not a leftover.
+    /// RFC 6191 2: a SYN that is newer by its timestamp is not a leftover. The sequence number decides where
+    /// timestamps do not.
     fn is_new(&self, syn: &TcpHeader, seq: SeqNumber) -> bool {
-        let newer = |value: u32| (value.wrapping_sub(self.ts_recent) as i32) > 0;
-        let by_time = self.timestamps && syn.options.timestamps.is_some_and(|stamp| newer(stamp.value));
-        by_time || seq.gt(self.rcv_nxt)
+        let by_time = match syn.options.timestamps {
+            Some(stamp) if self.timestamps => (stamp.value.wrapping_sub(self.ts_recent) as i32).cmp(&0),
+            _ => Ordering::Equal,
+        };
+        by_time.then(seq.offset_from(self.rcv_nxt).cmp(&0)).is_gt()
     }
 
     fn ack(&self, cx: &mut Context<'_>, why: SendReason, cause: Option<RecordId>) -> Departing {

@@ -210,12 +210,14 @@ impl Connection {
     }
 
     /// The end of a wait that has no other end: for the handshake, when the SYN was never asked for; for
-    /// the peer's FIN, when nobody owns the connection; for the device to take a reset.
+    /// the peer's FIN, or for any progress, when nobody owns the connection; for the device to take a reset.
     fn on_close_timeout(&mut self, cx: &mut Context<'_>) {
         self.flags.remove(Flags::RESET_DUE);
         if self.state.is_opening() || self.state == State::FinWait2 {
             let error = self.cold.soft_error.unwrap_or(TcpError::TimedOut);
             self.end(cx, Some(error));
+        } else if self.flags.contains(Flags::ORPHAN) && self.state.may_transmit() && !self.gives_up(cx) {
+            self.timers.close = self.gives_up_at(cx);
         }
     }
 }

@@ -72,6 +72,7 @@ impl Connection {
         // RFC 5681 3.1 wants one segment when a SYN was lost; RFC 6928 2 only when more than one was.
         self.established(cx, expiries > 1);
         self.close_when_open(cx);
+        self.watch_orphan(cx);
     }
 
     /// RFC 5681 2: what makes an acknowledgement a duplicate.

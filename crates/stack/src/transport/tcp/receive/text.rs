@@ -108,8 +108,9 @@ impl Connection {
         segment: &mut Segment<'_>,
         data: Bytes,
     ) -> Result<(), Refusal> {
-        // RFC 5681 4.2: the duplicate acknowledgement tells the peer at once.
-        self.ack.duplicate();
+        // RFC 5681 4.2: the duplicate acknowledgement tells the peer at once, one for each segment also
+        // where they came merged.
+        self.ack.duplicate(data.len().div_ceil(segment.segment_size.max(1)));
         self.want_transmit(cx);
         let opened = self.reassembly.is_none();
         let (flow, missing, len) = (self.cold.flow, self.rcv.nxt, data.len());
@@ -197,7 +198,7 @@ impl Connection {
             if ahead > 0 && self.state.takes_text() {
                 let position = self.rcv.position + ahead as u64;
                 self.reassembly.get_or_insert_default().note_fin(position);
-                self.ack.duplicate();
+                self.ack.duplicate(1);
                 self.want_transmit(cx);
                 return;
             }
@@ -222,6 +223,7 @@ impl Connection {
         }
         self.rcv.nxt += 1;
         self.rcv.adv = self.rcv.adv.max(self.rcv.nxt);
+        self.ack.on_progress();
         self.ack.now(SendReason::Ack);
         self.want_transmit(cx);
         self.set_state(cx, self.state.after_fin_received());

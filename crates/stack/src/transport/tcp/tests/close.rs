@@ -140,7 +140,15 @@ fn a_bare_acknowledgement_in_time_wait_is_not_answered() {
 /// RFC6191-R1, RFC9293-SHLD-4, RFC9293-MAY-2
 #[test]
 fn a_newer_syn_in_time_wait_opens_a_new_connection_beyond_the_old_one() {
-    for (offset, stamp, opens) in [(5i32, 0, true), (-5, 0, false), (-5, 2000, true), (-5, 900, false)] {
+    for (offset, stamp, opens) in [
+        (5i32, 0, true),
+        (-5, 0, false),
+        (-5, 2000, true),
+        (-5, 900, false),
+        (5, 900, false),
+        (5, 1000, true),
+        (-5, 1000, false),
+    ] {
         let mut host = Host::new();
         let mut peer = host.established_with(|syn| if stamp > 0 { syn.stamp(1000, 0) } else { syn });
         time_wait(&mut host, &mut peer);
@@ -159,6 +167,27 @@ fn a_newer_syn_in_time_wait_opens_a_new_connection_beyond_the_old_one() {
             assert_eq!((answer.flags, answer.ack), (F::ACK, peer.nxt));
         }
     }
+}
+
+#[test]
+fn a_syn_that_nobody_takes_leaves_time_wait() {
+    let mut host = Host::new();
+    let id = host.connect(plain());
+    let iss = host.sends_one(id).seq;
+    let irs = super::harness::IRS;
+    host.take(&Seg::new(F::SYN | F::ACK, irs, iss + 1));
+    host.sends(id);
+    let mut peer = Peer { id, nxt: irs + 1, una: iss + 1, stamps: None };
+    time_wait(&mut host, &mut peer);
+    let syn = Seg::new(F::SYN, peer.nxt + 5, fathom_wire::SeqNumber(0));
+    assert_eq!(host.take(&syn), (Some(DropReason::TcpNoSocket), None));
+    let listener = host.listen(8, false);
+    host.layer.fill_accept_queue(listener);
+    assert_eq!(host.take(&syn), (Some(DropReason::TcpAcceptQueueFull), None));
+    assert_eq!(host.state(id), Some(TcpStateName::TimeWait));
+    host.accept(listener);
+    assert_eq!(host.take(&syn).1.map(|answer| answer.flags), Some(F::SYN | F::ACK));
+    assert_eq!(host.state(id), Some(TcpStateName::Closed));
 }
 
 #[test]
@@ -234,6 +263,51 @@ fn a_reset_that_no_device_takes_is_given_up() {
     close(&mut host, &peer);
     host.pass(Duration::from_secs(4));
     assert_eq!(host.state(peer.id), None);
+}
+
+#[test]
+fn without_an_owner_what_no_device_takes_is_given_up() {
+    let mut host = Host::new();
+    let peer = host.established();
+    host.write(peer.id, b"nothing takes this");
+    close(&mut host, &peer);
+    host.pass(Duration::from_secs(59));
+    assert_eq!(host.state(peer.id), Some(TcpStateName::FinWait1));
+    host.pass(Duration::from_secs(2));
+    assert_eq!((host.state(peer.id), host.memory.in_use()), (None, 0));
+}
+
+#[test]
+fn without_an_owner_a_peer_that_takes_what_is_left_has_its_time() {
+    let mut host = Host::new();
+    let mut peer = host.established();
+    host.write(peer.id, &[0; 100 * MSS]);
+    close(&mut host, &peer);
+    for _ in 0..50 {
+        host.sends(peer.id);
+        host.pass(Duration::from_secs(5));
+        let ack = peer.acks(MSS as u32);
+        host.take(&ack);
+    }
+    assert_eq!(host.state(peer.id), Some(TcpStateName::FinWait1));
+}
+
+#[test]
+fn a_connection_that_is_over_sends_nothing_and_waits_for_nothing() {
+    let mut host = Host::new();
+    let mut peer = host.established();
+    host.take(&peer.ack().window(0));
+    host.write(peer.id, b"waits");
+    shutdown(&mut host, &peer);
+    host.sends(peer.id);
+    let seg = peer.data(b"acknowledged at once");
+    host.take(&seg);
+    host.take(&peer.seg(F::RST));
+    assert_eq!(host.state(peer.id), Some(TcpStateName::Closed));
+    assert_eq!(host.layer.addresses(peer.id), None);
+    let (mut cx, layer) = host.parts();
+    layer.neighbour_failed(&mut cx, peer.id);
+    assert_eq!(host.timers_in_use().0, 0);
 }
 
 #[test]

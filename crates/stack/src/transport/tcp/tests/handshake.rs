@@ -226,6 +226,25 @@ fn a_third_segment_older_than_the_syn_completes_nothing() {
     assert!(host.accept(listener).is_some());
 }
 
+/// RFC7323-R2
+#[test]
+fn the_window_of_a_half_open_connection_is_scaled_but_in_its_syn() {
+    for (shift, window) in [(None, 65_535), (Some(3), 65_535 >> 5)] {
+        let mut host = Host::new();
+        let options = TcpOptions { receive_buffer: 1 << 20, ..TcpOptions::default() };
+        let (cx, layer) = host.parts();
+        layer.listen(&cx, TcpListen { local: LOCAL, backlog: 8, decide: false, options }).unwrap();
+        let mut syn = syn();
+        syn.options.window_scale = shift;
+        let offered = syn_ack(&mut host, &syn);
+        assert_eq!((offered.window, offered.options.window_scale), (65_535, shift.map(|_| 5)));
+        let before = Seg::new(F::ACK, IRS - 10, offered.seq + 1).data(b"old");
+        let (dropped, answer) = host.take(&before);
+        assert_eq!(dropped, Some(DropReason::TcpOutOfWindow));
+        assert_eq!(answer.map(|answer| answer.window), Some(window));
+    }
+}
+
 #[test]
 fn a_connection_that_refuses_the_third_segment_is_given_up() {
     let mut host = Host::new();

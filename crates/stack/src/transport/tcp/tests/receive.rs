@@ -304,6 +304,35 @@ fn each_segment_out_of_order_is_answered_by_a_duplicate() {
     assert_eq!(host.read(peer.id).len(), 600);
 }
 
+#[test]
+fn a_merged_segment_out_of_order_is_answered_as_what_it_was_merged_from() {
+    let mut host = Host::new();
+    let mut peer = settled(&mut host);
+    let hole = peer.data(&[0; 100]);
+    let merged = peer.data(&[1; 1050]);
+    host.take_merged(&merged, Some(500));
+    let duplicates: Vec<SeqNumber> = host.sends(peer.id).iter().map(|seg| seg.ack).collect();
+    assert_eq!(duplicates, [hole.seq; 3]);
+}
+
+#[test]
+fn one_acknowledgement_of_progress_stands_for_the_duplicates_before_it() {
+    let mut host = Host::new();
+    let mut peer = settled(&mut host);
+    let hole = peer.data(&[0; 100]);
+    for _ in 0..5 {
+        let seg = peer.data(&[1; 100]);
+        host.take(&seg);
+    }
+    host.take(&hole);
+    assert_eq!(host.sends_one(peer.id).ack, peer.nxt);
+    for _ in 0..3 {
+        host.take(&hole);
+    }
+    host.take(&peer.seg(F::FIN | F::ACK));
+    assert_eq!(host.sends_one(peer.id).ack, peer.nxt + 1);
+}
+
 /// RFC9293-X-10
 #[test]
 fn a_fin_behind_a_hole_waits_for_it() {

@@ -5,11 +5,11 @@ use std::vec::Vec;
 
 use fathom_record::{Engine, Kind, Limit, SendReason, TcpStateName};
 
-use super::harness::{F, Host, MSS, Peer, Seg};
+use super::harness::{F, Host, IRS, MSS, Peer, Seg, plain};
 use crate::config::Config;
 use crate::packet::Path;
 use crate::socket::TcpId;
-use crate::transport::tcp::{TcpConfig, TcpError, TcpInfo};
+use crate::transport::tcp::{TcpConfig, TcpError, TcpInfo, TcpOptions};
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 /// Slack of the timing wheel.
@@ -57,6 +57,17 @@ fn the_initial_window_is_ten_segments() {
     let ack = peer.acks(2 * MSS as u32);
     host.take(&ack);
     assert_eq!(lens(&host.sends(peer.id)), [MSS; 4]);
+}
+
+#[test]
+fn a_send_buffer_beyond_what_sequence_numbers_compare_is_cut() {
+    let mut host = Host::new();
+    let options = TcpOptions { send_buffer: usize::MAX, ..plain() };
+    let id = host.connect(options);
+    let iss = host.sends_one(id).seq;
+    host.take(&Seg::new(F::SYN | F::ACK, IRS, iss + 1));
+    let room = host.with_connection(id, |connection, _| connection.send_capacity());
+    assert_eq!(room, 1 << 30);
 }
 
 /// RFC9293-MUST-61
