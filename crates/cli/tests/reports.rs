@@ -4,7 +4,7 @@ mod support;
 
 use fathom_tests::{Scratch, lacking, run as program, skip};
 use serde_json::Value;
-use support::{Run, get};
+use support::{Run, fathom, get};
 
 const HOME: &str = "https://example.com/";
 
@@ -136,6 +136,17 @@ fn a_failed_transfer_leaves_a_report_of_how_far_it_came() {
         report["phases"].as_array().unwrap().iter().map(|phase| phase["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["resolve", "connect"], "{report:#}");
     assert_eq!(report["http"], Value::Null);
+}
+
+#[test]
+fn the_help_names_the_members_of_the_report() {
+    let run = get(HOME, &["-o", "/dev/null", "--json-report", "-"]).succeeded();
+    let report: Value = serde_json::from_str(run.text()).unwrap();
+    let help = fathom(&["get", "--help"]).succeeded();
+    let help = help.text().split_once("--json-report").unwrap().1.split_once("--svg").unwrap().0.to_owned();
+    for name in report.as_object().unwrap().keys().filter(|name| *name != "schema_version") {
+        assert!(help.contains(&format!("{name}: ")), "{name}: {help}");
+    }
 }
 
 #[test]

@@ -202,9 +202,10 @@ pub(crate) struct GetArgs {
     #[command(flatten)]
     pub(crate) network: NetworkArgs,
 
-    /// Write the phases with their reasons, and facts of HTTP and TCP, as JSON; - for standard output
+    /// Write phases, causes and facts of HTTP and TCP as JSON; - for standard output
     ///
-    /// phases: the rows of the waterfall (layer, name, start_ms, ms, reason). http: version and status of the last
+    /// total_ms: from start to end. phases: the rows of the waterfall (layer, name, start_ms, ms, reason). causes: what
+    /// the time went to, summed over the phases (name, ms). http: version and status of the last
     /// response. tcp: round trip, segments, retransmits, MSS and congestion control of the last connection. http and
     /// tcp are null where it did not come to that.
     #[arg(long, value_name = "FILE", help_heading = "Reports")]
