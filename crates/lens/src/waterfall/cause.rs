@@ -40,7 +40,7 @@ pub enum Cause {
     },
     /// One kind of address was known, and the answer about the other kind was given a little more time.
     OtherAnswer {
-        /// What the link lost, if it tells of it: the `query` or the `answer`.
+        /// What the link did, if it tells of it: `answer lost`.
         lost: Option<&'static str>,
     },
     /// The link address of the next hop was asked for.
@@ -179,7 +179,7 @@ impl Cause {
             Cause::Queries { count } => and_ms(plural(*count, "query", "queries")),
             Cause::QueryLost { count: 1 } => format!("asked again after {ms}"),
             Cause::QueryLost { count } => format!("asked again {count} times, +{ms}"),
-            Cause::OtherAnswer { lost: Some(lost) } => format!("1 {lost} lost, waited {ms} (RFC 8305)"),
+            Cause::OtherAnswer { lost: Some(lost) } => format!("1 {lost}, waited {ms} (RFC 8305)"),
             Cause::OtherAnswer { lost: None } => format!("other answer awaited for {ms} (RFC 8305)"),
             Cause::Neighbour => and_ms("next hop's address".into()),
             Cause::Lost { repair } => lost(*repair, &ms),

@@ -74,6 +74,8 @@ pub(super) struct Flow {
     pub(super) received: Vec<(Instant, u64, u64)>,
     /// Frames sent: when, bytes of the frame.
     pub(super) transmitted: Vec<(Instant, u64)>,
+    /// Those of them with data.
+    pub(super) transmitted_data: Vec<(Instant, u64)>,
     /// The longest round trip.
     pub(super) longest_rtt: Option<Duration>,
     /// What the peer expected next, in the order of arrival.
@@ -221,6 +223,9 @@ impl Evidence {
             let Some(flow) = self.by_address.get(&ends).and_then(|id| self.flows.get_mut(id)) else { return };
             if transmitted {
                 flow.transmitted.push((at, len));
+                if segment.len > 0 {
+                    flow.transmitted_data.push((at, len));
+                }
             } else {
                 flow.received.push((at, len, u64::from(segment.len)));
                 flow.acknowledged.push((at, segment.ack));
@@ -272,10 +277,10 @@ pub(super) fn time_on_link(bytes: u64, rate: u64) -> Duration {
 }
 
 impl Flow {
-    /// When the way to the network carried frames, at `rate` bits a second.
-    pub(super) fn uplink_busy(&self, rate: u64) -> Vec<Interval> {
+    /// When the way to the network carried these frames, at `rate` bits a second.
+    pub(super) fn uplink_busy(frames: &[(Instant, u64)], rate: u64) -> Vec<Interval> {
         let mut busy: Vec<Interval> = Vec::new();
-        for (at, len) in &self.transmitted {
+        for (at, len) in frames {
             let duration = time_on_link(*len, rate);
             match busy.last_mut() {
                 Some(before) if before.end >= *at => before.end += duration,

@@ -72,9 +72,12 @@ pub(super) fn explain(question: &Question<'_>, evidence: &Evidence, hints: &Hint
     let mut answer = Answer::default();
     let mut free = vec![question.window];
     let window = question.window;
-    if let (Work::Request, Some(flow), Some(rate)) = (question.work, question.flow, hints.rate_up) {
-        // However the sender was held back, no sender could fill the link more than this.
-        let duration = take(&mut free, flow.uplink_busy(rate).into_iter());
+    let sends = matches!(question.work, Work::Request | Work::Response);
+    if let (true, Some(flow), Some(rate)) = (sends, question.flow, hints.rate_up) {
+        // However the sender was held back, no sender could fill the link more than this. An answer may
+        // begin before the request is complete.
+        let frames = if question.work == Work::Request { &flow.transmitted } else { &flow.transmitted_data };
+        let duration = take(&mut free, Flow::uplink_busy(frames, rate).into_iter());
         let bytes = (duration.as_secs_f64() * rate as f64 / 8.0).round() as u64;
         answer.add(Cause::Serialisation { up: true, bytes, rate }, duration);
     }
@@ -89,7 +92,7 @@ pub(super) fn explain(question: &Question<'_>, evidence: &Evidence, hints: &Hint
     answer.add(Cause::Neighbour, waited);
     if let Some(flow) = question.flow {
         holes(&mut answer, &mut free, question, flow, evidence);
-        if question.work == Work::Request {
+        if sends && flow.data_sent.iter().any(|at| *at >= window.start && *at < window.end) {
             limits(&mut answer, &mut free, window, flow);
         }
     }
@@ -225,14 +228,13 @@ fn other_answer(answer: &mut Answer, free: &mut Vec<Interval>, question: &Questi
         return;
     };
     let waited = take(free, [Interval { start, end: window.end }].into_iter());
-    let (to_us, from_us): (Vec<_>, Vec<_>) =
-        (question.inside(&evidence.lost_to_us).collect(), question.inside(&evidence.lost_from_us).collect());
-    let lost = match (to_us.is_empty(), from_us.is_empty()) {
-        (false, _) => Some("answer"),
-        (true, false) => Some("query"),
-        (true, true) => None,
-    };
-    answer.losses.extend(to_us.into_iter().chain(from_us));
+    let fates = [
+        ("answer lost", &evidence.lost_to_us),
+        ("answer damaged", &evidence.damaged_to_us),
+        ("query lost", &evidence.lost_from_us),
+    ];
+    let lost = fates.iter().find(|(_, times)| question.inside(times).next().is_some()).map(|(name, _)| *name);
+    answer.losses.extend(fates.iter().flat_map(|(_, times)| question.inside(times)));
     answer.add(Cause::OtherAnswer { lost }, waited);
 }
 
@@ -307,6 +309,11 @@ fn resolve(
             travel(answer, rtt, 1, hints);
             answer.add(Cause::Jitter, rest - rtt);
         }
+        _ if question.held(evidence) => {
+            let there_and_back = evidence.shortest_rtt().unwrap_or(hints.delay).min(rest);
+            travel(answer, there_and_back, 1, hints);
+            answer.add(Cause::Held, rest - there_and_back);
+        }
         (count, None) => {
             let delay = hints.delay.min(rest);
             answer.add(Cause::Queries { count }, rest - delay);
@@ -378,7 +385,14 @@ fn exchange(
         return answer.peer_repeats(lost, damaged, rest);
     }
     let remainder = match remainder {
-        _ if question.held(evidence) && !answer.has_holes() => Cause::Held,
+        // A link holds frames back for a little while. Beyond, the peer may have worked as well.
+        _ if question.held(evidence) && !answer.has_holes() => {
+            if rtt.is_none_or(|rtt| rest <= rtt) {
+                Cause::Held
+            } else {
+                Cause::Waited
+            }
+        }
         _ if answer.slow => Cause::Waited,
         remainder => remainder,
     };
@@ -397,12 +411,10 @@ fn response(
     evidence: &Evidence,
     hints: &Hints,
 ) {
-    let mut bits = serialisation(rest, question, hints);
-    // Acknowledgements leave while data arrives.
-    bits.retain(|part| matches!(part.cause, Cause::Serialisation { up: false, .. }));
+    let bits = serialisation(rest, question, hints);
     rest -= sum(&bits);
     answer.parts.extend(bits);
-    let bytes = question.received().map(|(_, _, data)| data).sum();
+    let bytes: u64 = question.received().map(|(_, _, data)| data).sum();
     if let Some(flow) = question.flow {
         // A sender whose window is full waits for one round trip. If it is silent for longer, it waits
         // for its timer, or it has nothing to send.
@@ -433,7 +445,12 @@ fn response(
         }
         let waited = waits.iter().sum::<Duration>().min(rest);
         rest -= waited;
-        answer.add(Cause::PeerWindow { rounds: waits.len() as u32 }, waited);
+        // A peer that takes as much as it gives may as well have waited for more of ours.
+        let Interval { start, end } = question.window;
+        let sent = flow.transmitted_data.iter().filter(|(at, _)| *at >= start && *at < end);
+        let takes = sent.map(|(_, len)| *len).sum::<u64>() >= bytes / 2;
+        let rounds = waits.len() as u32;
+        answer.add(if takes { Cause::Waited } else { Cause::PeerWindow { rounds } }, waited);
     }
     answer.add(Cause::Transfer { bytes }, rest);
 }
@@ -443,8 +460,8 @@ fn serialisation(mut rest: Duration, question: &Question<'_>, hints: &Hints) -> 
     let down: u64 = question.received().map(|(_, frame, _)| frame).sum();
     let up: u64 = question.transmitted().map(|(_, frame)| frame).sum();
     let mut parts = Vec::new();
-    // The way up of a request is told from when it was busy.
-    let rate_up = hints.rate_up.filter(|_| question.work != Work::Request);
+    // The way up of requests is told from when it was busy; acknowledgements leave while data arrives.
+    let rate_up = hints.rate_up.filter(|_| !matches!(question.work, Work::Request | Work::Response));
     for (up, bytes, rate) in [(true, up, rate_up), (false, down, hints.rate_down)] {
         let Some(rate) = rate.filter(|rate| *rate > 0) else { continue };
         let duration = time_on_link(bytes, rate).min(rest);
@@ -463,7 +480,8 @@ fn sum(parts: &[Part]) -> Duration {
 /// The shortest round trip without the time that its frames took on the link: a SYN and its answer, if
 /// the records go back to them.
 fn empty_round_trip(flow: &Flow, hints: &Hints) -> Option<Duration> {
-    let up = flow.transmitted.first().map(|(_, len)| *len).zip(hints.rate_up);
+    let up = flow.transmitted.first().filter(|frame| flow.transmitted_data.first() != Some(frame));
+    let up = up.map(|(_, len)| *len).zip(hints.rate_up);
     let down = flow.received.first().filter(|(.., data)| *data == 0).map(|(_, len, _)| *len);
     let down = down.zip(hints.rate_down);
     let on_the_link = [up, down].into_iter().flatten().map(|(bytes, rate)| time_on_link(bytes, rate));

@@ -44,7 +44,8 @@ pub(super) fn read(records: &[Record]) -> Vec<Span> {
                     name: start.name,
                     detail: start.detail.clone(),
                     flow: start.flow,
-                    remote: None,
+                    // An attempt has the address it goes to as its detail before it has a connection.
+                    remote: start.detail.parse().ok(),
                     facts: Vec::new(),
                     start: record.at,
                     end: None,

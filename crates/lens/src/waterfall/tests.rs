@@ -263,6 +263,11 @@ fn a_damaged_answer_is_told_from_work_of_the_peer() {
 
 #[test]
 fn what_the_link_held_back_is_named_in_every_row() {
+    let mut run = Run::default();
+    fetch(&mut run, [10.0, 0.0, 0.0, 0.0]);
+    run.engine(5.0, Engine::Link { interface: InterfaceIndex(0), fate: LinkFate::Reordered, frame: None });
+    let reason = run.waterfall().phases[0].reason();
+    assert_eq!(reason, "1 RTT 20.0 · held back by the link +10.0 · 2 queries · ttl 300");
     for (row, ms) in [(1, 30.0), (2, 50.0), (3, 70.0)] {
         let mut run = Run::default();
         let mut extra = [0.0; 4];
@@ -271,6 +276,36 @@ fn what_the_link_held_back_is_named_in_every_row() {
         run.engine(ms, Engine::Link { interface: InterfaceIndex(0), fate: LinkFate::Reordered, frame: None });
         assert_eq!(run.waterfall().phases[row].reason(), "1 RTT 20.0 · held back by the link +20.0");
     }
+}
+
+#[test]
+fn a_long_wait_is_not_blamed_on_a_frame_that_was_held_back() {
+    let mut run = Run::default();
+    fetch(&mut run, [0.0, 0.0, 0.0, 300.0]);
+    run.engine(70.0, Engine::Link { interface: InterfaceIndex(0), fate: LinkFate::Reordered, frame: None });
+    assert_eq!(run.waterfall().phases[3].reason(), "1 RTT 20.0 · waited 300.0");
+}
+
+#[test]
+fn an_answer_that_begins_before_the_upload_ends_waits_for_the_link() {
+    let mut run = Run::default();
+    let fetch = fetch_without_response(&mut run);
+    let response = run.start(80.0, Some(fetch), "response", "");
+    for frame in 0..10 {
+        // 1000 bytes are 20 ms at 400 kbit/s.
+        let ms = 80.0 + 20.0 * f64::from(frame);
+        run.frame(ms, Direction::Transmitted, crate::tests::tcp(CLIENT, SERVER, 901, &[0; 960]));
+        run.data(ms + 15.0, 960);
+        // Acknowledgements leave beside it.
+        run.frame(ms + 15.0, Direction::Transmitted, crate::tests::tcp(CLIENT, SERVER, 901, &[]));
+    }
+    run.segment(80.0, SendReason::NewData, 901, 9600);
+    run.engine(280.0, Engine::Limited { flow: FLOW, by: Limit::CongestionWindow });
+    run.done(330.0, response);
+    run.done(330.0, fetch);
+    let hints = Hints { rate_up: Some(400_000), links: vec![LinkType::Raw], ..Hints::default() };
+    let reason = run.waterfall_with(&hints).phases[4].reason();
+    assert_eq!(reason, "10 kB up at 400 kbit/s 200.0 · congestion window 50.0");
 }
 
 #[test]
@@ -425,6 +460,10 @@ fn a_question_that_was_repeated_before_its_slow_answer_came_was_not_lost() {
 fn the_wait_for_the_other_answer_is_told_from_work_of_the_resolver() {
     for (fate, words) in [
         (None, "other answer awaited for 50.0 (RFC 8305) · 1 RTT 20.0 · 2 queries · ttl 300"),
+        (
+            Some(LinkFate::Corrupted),
+            "1 answer damaged, waited 50.0 (RFC 8305) · 1 RTT 20.0 · 2 queries · ttl 300",
+        ),
         (Some(LinkFate::Lost), "1 answer lost, waited 50.0 (RFC 8305) · 1 RTT 20.0 · 2 queries · ttl 300"),
     ] {
         let mut run = Run::default();
@@ -483,6 +522,32 @@ fn an_upload_is_the_rate_of_the_link_however_the_sender_was_held_back() {
     let hints = Hints { rate_up: Some(1_000_000), links: vec![LinkType::Raw], ..Hints::default() };
     let reason = run.waterfall_with(&hints).phases[3].reason();
     assert_eq!(reason, "10 kB up at 1 Mbit/s 80.0 · congestion window 20.0 · 1 RTT 20.0");
+}
+
+#[test]
+fn a_request_behind_an_acknowledgement_on_a_slow_link_was_not_thought_about() {
+    let mut run = Run::default();
+    fetch(&mut run, [0.0, 0.0, 0.0, 25.0]);
+    for (ms, len) in [(20.0, 0), (60.0, 0), (60.0, 60), (60.0, 60)] {
+        // 40 bytes are 5 ms at 64 kbit/s, and 100 bytes 12.5 ms.
+        run.frame(ms, Direction::Transmitted, crate::tests::tcp(CLIENT, SERVER, 601, &vec![0; len]));
+    }
+    let hints = Hints { rate_up: Some(64_000), links: vec![LinkType::Raw], ..Hints::default() };
+    let waterfall = run.waterfall_with(&hints);
+    assert!(waterfall.phases.iter().all(|phase| phase.name != "server_think"), "{:?}", rows(&waterfall));
+}
+
+#[test]
+fn an_answer_that_grows_with_the_upload_waits_for_nobody_in_particular() {
+    let mut run = Run::default();
+    let fetch = fetch_without_response(&mut run);
+    run.span(fetch, "response", 80.0, 140.0);
+    for ms in [80.0, 100.0, 120.0] {
+        run.frame(ms, Direction::Transmitted, crate::tests::tcp(CLIENT, SERVER, 901, &[0; 960]));
+        run.data(ms + 20.0, 960);
+    }
+    run.done(140.0, fetch);
+    assert_eq!(run.waterfall().phases[4].reason(), "waited");
 }
 
 #[test]
@@ -667,8 +732,7 @@ fn attempts_that_lost_the_race_are_shown_and_not_counted() {
     let fetch = run.start(0.0, None, "fetch", "http://example.com/");
     let remote: [SocketAddr; 2] = ["[2001:db8::1]:80".parse().unwrap(), "192.0.2.1:80".parse().unwrap()];
     let local = CLIENT.parse().unwrap();
-    let six = run.start(0.0, Some(fetch), "connect", "");
-    run.push(0.0, Kind::SpanNote(six, SpanNote::Addresses { local, remote: remote[0] }));
+    let six = run.start(0.0, Some(fetch), "connect", &remote[0].to_string());
     let four = run.start(250.0, Some(fetch), "connect", "");
     run.push(250.0, Kind::SpanNote(four, SpanNote::Addresses { local, remote: remote[1] }));
     run.done(270.0, four);
