@@ -40,8 +40,9 @@ pub(crate) struct LinkArgs {
 
     /// Loss in bursts: chance to enter one and to recover, 1%,25%
     ///
-    /// ENTER,RECOVER[,LOSS_BAD[,LOSS_GOOD]] (Gilbert and Elliott): 1%,25% enters a burst at one frame in a hundred and
-    /// recovers at one in four, and loses every frame between. LOSS_BAD is the loss within bursts, LOSS_GOOD outside.
+    /// ENTER,RECOVER or ENTER,RECOVER,LOSS_BAD or ENTER,RECOVER,LOSS_BAD,LOSS_GOOD (Gilbert and Elliott):
+    /// 1%,25% enters a burst at one frame in a hundred and recovers at one in four, and loses every frame
+    /// between. LOSS_BAD is the loss within bursts, LOSS_GOOD outside.
     #[arg(long, value_name = "CHANCES", value_parser = word::<GilbertElliott>)]
     burst_loss: Vec<Directed<GilbertElliott>>,
 
