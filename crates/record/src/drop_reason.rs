@@ -116,7 +116,7 @@ drop_reasons! {
     TcpSynQueueFull = "tcp_syn_queue_full",
     /// The program does not accept connections fast enough.
     TcpAcceptQueueFull = "tcp_accept_queue_full",
-    /// The program refused the connection.
+    /// The program refused or ignored the connection. Its SYN is not kept, so the length is 0.
     TcpRefused = "tcp_refused",
     /// The stack's memory limit is reached.
     MemoryLimit = "memory_limit",

@@ -2,7 +2,7 @@
 
 use core::net::{IpAddr, SocketAddr};
 
-use fathom_record::{Engine, TcpStateName};
+use fathom_record::{DropReason, Engine, TcpStateName};
 use fathom_wire::SeqNumber;
 
 use super::connection::{Connection, Flags, Opening};
@@ -167,10 +167,12 @@ impl TcpLayer {
             Decision::Refuse => {
                 let (tuple, ack) = (half_open.tuple, half_open.expects());
                 self.remove_half_open(cx, id.0);
+                cx.dropped(None, DropReason::TcpRefused, 0, None);
                 Some(reset::to_syn(cx, &tuple, ack))
             }
             Decision::Ignore => {
                 self.remove_half_open(cx, id.0);
+                cx.dropped(None, DropReason::TcpRefused, 0, None);
                 None
             }
         }

@@ -280,6 +280,8 @@ fn the_program_decides_before_anything_is_answered() {
         assert_eq!(host.layer.incoming(listener), None);
         let (mut cx, layer) = host.parts();
         let answer = layer.decide(&mut cx, incoming.id, decision).map(|answer| Seg::from(&answer));
+        let refused = u64::from(decision != Decision::Accept);
+        assert_eq!(cx.counters.dropped(DropReason::TcpRefused), refused);
         match decision {
             Decision::Accept => {
                 let answer = answer.unwrap();
