@@ -192,8 +192,6 @@ fn limit_name(limit: Limit) -> &'static str {
         Limit::ReceiveWindow => "the peer's window was full",
         Limit::CongestionWindow => "congestion window",
         Limit::Nagle => "Nagle's algorithm",
-        Limit::Pacing => "pacing",
-        Limit::Neighbour => "next hop not resolved",
     }
 }
 

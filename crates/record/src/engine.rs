@@ -109,10 +109,6 @@ pub enum Limit {
     CongestionWindow,
     /// A short segment waits for the acknowledgement of another (RFC 9293 3.7.4).
     Nagle,
-    /// The pacing rate.
-    Pacing,
-    /// The next hop's link address is not known.
-    Neighbour,
 }
 
 /// Why the congestion window changed.

@@ -1,5 +1,7 @@
 //! Divides the time of a phase among its causes.
 
+mod resolve;
+
 use std::time::Duration;
 
 use fathom_record::Limit;
@@ -85,8 +87,8 @@ pub(super) fn explain(question: &Question<'_>, evidence: &Evidence, hints: &Hint
         repeats(&mut answer, &mut free, question, flow, evidence, hints);
     }
     if matches!(question.work, Work::Resolve(_)) {
-        other_answer(&mut answer, &mut free, question, evidence);
-        lost_queries(&mut answer, &mut free, window, evidence, hints);
+        resolve::other_answer(&mut answer, &mut free, question, evidence);
+        resolve::lost_queries(&mut answer, &mut free, window, evidence, hints);
     }
     let waited = take(&mut free, evidence.neighbours.iter().copied());
     answer.add(Cause::Neighbour, waited);
@@ -98,7 +100,7 @@ pub(super) fn explain(question: &Question<'_>, evidence: &Evidence, hints: &Hint
     }
     let rest = free.iter().map(|it| it.end - it.start).sum();
     match question.work {
-        Work::Resolve(count) => resolve(&mut answer, rest, count, question, evidence, hints),
+        Work::Resolve(count) => resolve::explain(&mut answer, rest, count, question, evidence, hints),
         Work::Connect => connect(&mut answer, rest, question, evidence, hints),
         Work::Handshake(count) => exchange(&mut answer, rest, count, Cause::Tls, question, evidence, hints),
         Work::Request => exchange(&mut answer, rest, 1, Cause::ServerThink, question, evidence, hints),
@@ -180,64 +182,6 @@ fn was_busy(flow: &Flow, start: Instant, end: Instant, hints: &Hints) -> bool {
     up + down >= (end - start) / 2
 }
 
-/// Questions to a resolver that had to be asked again.
-fn lost_queries(
-    answer: &mut Answer,
-    free: &mut Vec<Interval>,
-    window: Interval,
-    evidence: &Evidence,
-    hints: &Hints,
-) {
-    let mut needless = false;
-    let repeated: Vec<Interval> = evidence
-        .queries
-        .iter()
-        .filter_map(|query| {
-            let asked = Interval { start: *query.asked.first()?, end: *query.asked.last()? };
-            Some((asked, query.answered))
-        })
-        .filter(|(it, _)| it.start < it.end && it.start >= window.start && it.end <= window.end)
-        .filter(|(asked, answered)| {
-            // The answer to the last asking cannot be there sooner than the link lets it.
-            let early = answered.is_some_and(|at| at < asked.end + hints.delay);
-            needless |= early;
-            !early
-        })
-        .map(|(asked, _)| asked)
-        .collect();
-    if needless {
-        answer.notes.push("asked again needlessly: the answer was only slow".into());
-    }
-    answer.losses.extend(repeated.iter().map(|asked| asked.end));
-    let count = repeated.len() as u32;
-    let waited = take(free, repeated.into_iter());
-    answer.add(Cause::QueryLost { count }, waited);
-}
-
-/// The wait for the answer about one kind of address when that about the other kind is there (RFC 8305 3).
-fn other_answer(answer: &mut Answer, free: &mut Vec<Interval>, question: &Question<'_>, evidence: &Evidence) {
-    /// How long it is waited for, give or take what a timer does.
-    const RESOLUTION_DELAY: std::ops::RangeInclusive<Duration> =
-        Duration::from_millis(45)..=Duration::from_millis(55);
-    let window = question.window;
-    let asked = |at: &Instant| *at >= window.start && *at <= window.end;
-    let queries = || evidence.queries.iter().filter(|query| query.asked.first().is_some_and(asked));
-    let open = queries().any(|query| query.answered.is_none_or(|at| at > window.end));
-    let answered = queries().filter_map(|query| query.answered).filter(asked).max();
-    let Some(start) = answered.filter(|at| open && RESOLUTION_DELAY.contains(&(window.end - *at))) else {
-        return;
-    };
-    let waited = take(free, [Interval { start, end: window.end }].into_iter());
-    let fates = [
-        ("answer lost", &evidence.lost_to_us),
-        ("answer damaged", &evidence.damaged_to_us),
-        ("query lost", &evidence.lost_from_us),
-    ];
-    let lost = fates.iter().find(|(_, times)| question.inside(times).next().is_some()).map(|(name, _)| *name);
-    answer.losses.extend(fates.iter().flat_map(|(_, times)| question.inside(times)));
-    answer.add(Cause::OtherAnswer { lost }, waited);
-}
-
 /// Data of the peer that arrived and had to wait for what was lost before it.
 fn holes(
     answer: &mut Answer,
@@ -275,7 +219,7 @@ fn holes(
 
 /// What held our sender back, as long as it had something to send.
 fn limits(answer: &mut Answer, free: &mut Vec<Interval>, window: Interval, flow: &Flow) {
-    for by in [Limit::ReceiveWindow, Limit::CongestionWindow, Limit::Nagle, Limit::Pacing] {
+    for by in [Limit::ReceiveWindow, Limit::CongestionWindow, Limit::Nagle] {
         let ends = flow.limits.iter().skip(1).map(|(at, _)| *at).chain([window.end]);
         let limited = flow
             .limits
@@ -285,40 +229,6 @@ fn limits(answer: &mut Answer, free: &mut Vec<Interval>, window: Interval, flow:
             .map(|((start, _), end)| Interval { start: *start, end });
         let waited = take(free, limited.collect::<Vec<_>>().into_iter());
         answer.add(Cause::Limited { by }, waited);
-    }
-}
-
-fn resolve(
-    answer: &mut Answer,
-    rest: Duration,
-    count: u32,
-    question: &Question<'_>,
-    evidence: &Evidence,
-    hints: &Hints,
-) {
-    let inside = |at: &Instant| *at >= question.window.start && *at <= question.window.end;
-    let asked = evidence.queries.iter().filter(|query| query.asked.first().is_some_and(inside));
-    let count = count.max(asked.count() as u32);
-    // A resolver that answers within a round trip of the connections did nothing else but answer.
-    let round_trip = evidence.shortest_rtt().is_some_and(|rtt| rest <= rtt + rtt / 10);
-    let varied = evidence.shortest_rtt().filter(|rtt| rest <= *rtt + hints.jitter);
-    match (count, varied) {
-        (0, _) => answer.add(Cause::Own, rest),
-        _ if round_trip => travel(answer, rest, 1, hints),
-        (_, Some(rtt)) => {
-            travel(answer, rtt, 1, hints);
-            answer.add(Cause::Jitter, rest - rtt);
-        }
-        _ if question.held(evidence) => {
-            let there_and_back = evidence.shortest_rtt().unwrap_or(hints.delay).min(rest);
-            travel(answer, there_and_back, 1, hints);
-            answer.add(Cause::Held, rest - there_and_back);
-        }
-        (count, None) => {
-            let delay = hints.delay.min(rest);
-            answer.add(Cause::Queries { count }, rest - delay);
-            answer.add(Cause::LinkDelay { count: 1 }, delay);
-        }
     }
 }
 
@@ -335,8 +245,8 @@ fn connect(
     let (lost, damaged) = question.lost_to_us(evidence);
     let is_lost = !lost.is_empty() || !damaged.is_empty();
     let held = question.held(evidence);
-    let measured = question.flow.and_then(|flow| path_round_trip(flow, hints)).filter(|_| is_lost || held);
     let shortest = question.flow.and_then(|flow| path_round_trip(flow, hints));
+    let measured = shortest.filter(|_| is_lost || held);
     let varied = shortest.filter(|rtt| measured.is_none() && *rtt <= rest && rest - *rtt <= hints.jitter);
     let there_and_back = measured.or(varied).unwrap_or(rest).min(rest);
     travel(answer, there_and_back, 1, hints);
