@@ -87,7 +87,7 @@ impl Default for LinkConfig {
 /// IP: fragments, ICMP, addresses.
 #[derive(Clone, PartialEq, Debug)]
 pub struct InternetConfig {
-    /// Most addresses of one interface.
+    /// Most addresses of one interface, and most local prefixes.
     pub addresses_per_interface: usize,
     /// Most routes, those of addresses included.
     pub routes: usize,

@@ -13,8 +13,8 @@ pub struct InterfaceId(
 );
 
 impl InterfaceId {
-    /// The way from the host to itself.
-    pub(crate) const LOOPBACK: InterfaceId = InterfaceId(0);
+    /// The way from the host to itself, which every stack has.
+    pub const LOOPBACK: InterfaceId = InterfaceId(0);
 
     /// The interface's number.
     pub const fn index(self) -> usize {

@@ -9,6 +9,7 @@ pub(crate) mod icmp;
 pub(crate) mod icmpv4;
 pub(crate) mod icmpv6;
 pub(crate) mod identification;
+pub(crate) mod local_prefix;
 pub(crate) mod ndp;
 pub(crate) mod path_mtu;
 pub(crate) mod reassembly;
@@ -33,6 +34,7 @@ use crate::random::Random;
 use address::{Addresses, Destination};
 use error::TokenBucket;
 use identification::Identifications;
+use local_prefix::LocalPrefixes;
 use path_mtu::PathMtus;
 use reassembly::Reassemblies;
 use recent::Recent;
@@ -47,6 +49,7 @@ pub(crate) struct Internet {
     /// What waits on each interface for its device.
     pub(crate) queues: Vec<LinkQueue>,
     pub(crate) addresses: Addresses,
+    pub(crate) local_prefixes: LocalPrefixes,
     pub(crate) routes: Routes,
     pub(crate) neighbours: Neighbours,
     pub(crate) reassemblies: Reassemblies,
@@ -67,6 +70,7 @@ impl Internet {
             interfaces: vec![Interface::loopback()],
             queues: vec![LinkQueue::default()],
             addresses: Addresses::new(hasher, config.forwarding),
+            local_prefixes: LocalPrefixes::default(),
             routes: Routes::new(hasher),
             neighbours: Neighbours::new(hasher),
             reassemblies: Reassemblies::new(hasher),
@@ -97,8 +101,8 @@ impl Internet {
 
     /// Counts the changes of addresses, routes and links.
     fn version(&self) -> u64 {
-        // Both only grow, so their sum grows with each change.
-        self.addresses.version() + self.routes.version()
+        // All only grow, so their sum grows with each change.
+        self.addresses.version() + self.routes.version() + self.local_prefixes.version()
     }
 
     /// What the ends of a packet that arrived `on` an interface are to us; `None` when its source will not do.
@@ -111,10 +115,25 @@ impl Internet {
         let mut recent = self.recent_ends;
         let ends = recent.get_or(self.version(), (on, source, destination), || {
             receive::is_acceptable_source(self, on, source, destination)
-                .then(|| self.addresses.classify(on, destination))
+                .then(|| self.classify(on, destination))
         });
         self.recent_ends = recent;
         ends
+    }
+
+    /// What a packet's destination is to us. The host's own addresses come first.
+    fn classify(&self, on: InterfaceId, destination: IpAddr) -> Destination {
+        match self.addresses.classify(on, destination) {
+            Destination::Elsewhere if self.local_prefixes.takes(on, destination) => Destination::Routed,
+            Destination::Elsewhere if self.local_prefixes.is_asked_at(on, destination) => Destination::Group,
+            known => known,
+        }
+    }
+
+    /// The interface at which packets for `address` arrive, if they are for us: one that has it, or that
+    /// its network is routed to.
+    pub(crate) fn interface_of(&self, address: IpAddr) -> Option<InterfaceId> {
+        self.addresses.owner(address).or_else(|| self.local_prefixes.interface_of(address))
     }
 
     /// The first hop of what a socket sends from `source`.
@@ -128,7 +147,7 @@ impl Internet {
         let hop = recent.get_or(self.version(), (source, destination, via), || {
             let hop = transmit::route(self, Some(source), destination, via).ok_or(DropReason::NoRoute)?;
             // RFC 1122 3.2.1.3: a datagram carries an address of ours, which may be gone by now.
-            self.addresses.owner(source).map(|_| hop).ok_or(DropReason::NoSourceAddress)
+            self.interface_of(source).map(|_| hop).ok_or(DropReason::NoSourceAddress)
         });
         self.recent_hop = recent;
         hop

@@ -46,6 +46,7 @@ pub use event::{Event, Readiness};
 pub use interface::{Interface, InterfaceId, Medium, Offload};
 pub use internet::address::AddressError;
 pub use internet::cidr::{IpCidr, ParseCidrError};
+pub use internet::local_prefix::LocalPrefix;
 pub use internet::route::{Route, RouteError};
 pub use packet::IcmpErrorKind;
 pub use random::Seed;
@@ -54,6 +55,7 @@ pub use stack::{Family, Icmp, ReceivedDatagram, Stack, Tcp, Udp};
 pub use transmit::{MAX_HEADERS, Transmit, TransmitChecksum};
 pub use transport::icmp::{IcmpError, IcmpEvent, IcmpEventKind};
 pub use transport::tcp::{
-    ConnectError, Decision, Incoming, IncomingId, TcpConnect, TcpError, TcpInfo, TcpListen, TcpOptions,
+    ConnectError, Decision, Incoming, IncomingId, ListenAt, TcpConnect, TcpError, TcpInfo, TcpListen,
+    TcpOptions,
 };
 pub use transport::udp::{BindError, UdpError};

@@ -24,7 +24,8 @@ pub(crate) struct Arrived {
     /// The MTU of that interface.
     pub(crate) mtu: usize,
     pub(crate) source: IpAddr,
-    /// An address of ours, a broadcast address of a network of ours, or a group we are in.
+    /// An address of ours, one that is routed to us, a broadcast address of a network of ours, or a group we
+    /// are in.
     pub(crate) destination: IpAddr,
     /// The transport protocol.
     pub(crate) protocol: IpProtocol,
@@ -39,6 +40,8 @@ pub(crate) struct Arrived {
     pub(crate) checksum: ReceivedChecksum,
     /// It was sent to more than one host, by its link or by its IP destination address.
     pub(crate) broadcast: bool,
+    /// Its destination is no address of the host's own, but in a network that is routed to it.
+    pub(crate) routed: bool,
     /// The packet from its IP header on, as far as an ICMP error may want to quote it.
     pub(crate) invoking: Bytes,
     /// The record of the frame it came in.

@@ -214,9 +214,9 @@ impl Stack {
         hop.map(|_| ()).ok_or(Unroutable::NoRoute)
     }
 
-    /// Whether `address` is an address of ours that may be used.
+    /// Whether `address` is an address of ours that may be used, or in a network that is routed to us.
     pub(crate) fn is_local(&self, address: IpAddr) -> bool {
-        self.internet.addresses.owner(address).is_some()
+        self.internet.interface_of(address).is_some()
     }
 
     fn zone(&self, scope: u32) -> Option<InterfaceId> {

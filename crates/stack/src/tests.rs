@@ -6,6 +6,7 @@ mod datagrams;
 pub(crate) mod host;
 mod hostile;
 mod interfaces;
+mod local_prefixes;
 mod loopback;
 mod lossy;
 mod neighbours;

@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::task::{Context, Poll, ready};
 
-use fathom_stack::{Decision, IncomingId, ListenerId, TcpListen, TcpOptions};
+use fathom_stack::{Decision, IncomingId, ListenAt, ListenerId, TcpListen, TcpOptions};
 
 use super::{Connection, TcpStream};
 use crate::Host;
@@ -43,7 +43,7 @@ impl TcpListener {
         backlog: usize,
         options: TcpOptions,
     ) -> io::Result<TcpListener> {
-        let (socket, local) = open(host, TcpListen { local: at, backlog, decide: false, options })?;
+        let (socket, local) = open(host, TcpListen { backlog, options, ..TcpListen::at(at) })?;
         Ok(TcpListener { socket, local })
     }
 
@@ -93,8 +93,7 @@ impl IncomingListener {
     /// # Errors
     /// As [`TcpListener::bind`].
     pub fn bind(host: &Host, at: SocketAddr, backlog: usize) -> io::Result<IncomingListener> {
-        let options = TcpOptions::default();
-        let (socket, local) = open(host, TcpListen { local: at, backlog, decide: true, options })?;
+        let (socket, local) = open(host, TcpListen { backlog, decide: true, ..TcpListen::at(at) })?;
         Ok(IncomingListener { listener: TcpListener { socket, local } })
     }
 
@@ -166,7 +165,10 @@ impl Drop for Incoming<'_> {
 }
 
 fn open(host: &Host, listen: TcpListen) -> io::Result<(Socket<ListenerId>, SocketAddr)> {
-    let at = listen.local;
+    let at = match listen.local {
+        ListenAt::Socket(at) => at,
+        ListenAt::Network(network) => SocketAddr::new(network.address(), 0),
+    };
     let socket = Socket::open(host, |stack, now| {
         stack.tcp_listen(now, listen).map_err(|error| Failed::bind(error, at))
     })?;

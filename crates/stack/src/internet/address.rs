@@ -50,6 +50,8 @@ pub(crate) struct Address {
 pub(crate) enum Destination {
     /// An address of ours.
     Ours,
+    /// Of a network that is routed to us.
+    Routed,
     /// Everybody's, on this link.
     Broadcast,
     /// A group that we are in.

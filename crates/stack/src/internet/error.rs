@@ -200,8 +200,11 @@ fn upper_layer(first: IpProtocol, payload: &[u8]) -> (IpProtocol, usize) {
 /// The address that an error comes from: the one that the packet was sent to when it is ours (RFC 4443 2.2 a),
 /// otherwise one of the interface that it came in on (RFC 1812 4.3.2.4, RFC 4443 2.2 b).
 fn error_source(internet: &Internet, interface: InterfaceId, header: &IpHeader) -> Option<IpAddr> {
-    if internet.addresses.is_ours(interface, header.destination()) {
-        return Some(header.destination());
+    let destination = header.destination();
+    if internet.addresses.is_ours(interface, destination)
+        || internet.local_prefixes.takes(interface, destination)
+    {
+        return Some(destination);
     }
     source::select(header.source(), internet.addresses.usable(interface)).or_else(|| {
         let all = internet.interface_ids();

@@ -10,7 +10,7 @@ use fathom_wire::internet::ndp::NdpOptionBuffer;
 use fathom_wire::{EthernetAddress, Icmpv6Message, IpProtocol, NdpMessage, NdpOption, NdpOptions};
 
 use crate::internet::icmp;
-use crate::internet::scope::{ALL_NODES, solicited_node};
+use crate::internet::scope::{ALL_NODES, is_solicited_node, solicited_node};
 use crate::link::neighbour::Evidence;
 use crate::packet::Departing;
 
@@ -24,6 +24,8 @@ pub(crate) enum Target {
     Ours,
     /// To become ours when nobody else has it.
     Tentative,
+    /// Routed to us, and we answer for it.
+    Routed,
     /// Somebody else's.
     Other,
 }
@@ -106,6 +108,16 @@ fn solicitation(
     }
     match target_is(target) {
         Target::Other => Err(Discard::NotForUs),
+        // RFC 4861 7.2.8: a proxy does not override who has the address. That one answers probes, too.
+        Target::Routed if probe => Err(Discard::NotForUs),
+        Target::Routed => {
+            let learn = Lesson {
+                neighbour: place.source,
+                hardware: hardware.filter(EthernetAddress::is_unicast),
+                evidence: Evidence::Asked,
+            };
+            Ok(Reaction { learn: Some(learn), reply: Some(answer(place, target, false)), duplicate: None })
+        }
         // RFC 4862 5.4.3: a probe of another node for the same address means that it is duplicate; a node
         // that looks for the address is not answered yet.
         Target::Tentative => Ok(Reaction { duplicate: probe.then_some(target), ..Reaction::default() }),
@@ -115,7 +127,7 @@ fn solicitation(
                 hardware: hardware.filter(EthernetAddress::is_unicast),
                 evidence: Evidence::Asked,
             });
-            Ok(Reaction { learn, reply: Some(answer(place, target)), duplicate: None })
+            Ok(Reaction { learn, reply: Some(answer(place, target, true)), duplicate: None })
         }
     }
 }
@@ -143,7 +155,7 @@ fn advertisement(
         Target::Tentative => Ok(Reaction { duplicate: Some(target), ..Reaction::default() }),
         // RFC 4862 5.4.4 leaves the case of an address in use open: it teaches nothing.
         Target::Ours => Err(Discard::Invalid),
-        Target::Other => {
+        Target::Other | Target::Routed => {
             let learn = Some(Lesson { neighbour: target, hardware, evidence: told });
             Ok(Reaction { learn, ..Reaction::default() })
         }
@@ -151,26 +163,15 @@ fn advertisement(
 }
 
 /// RFC 4861 7.2.4: solicited and to the one who asked; or, when that one has no address yet, to all nodes.
-fn answer(place: &Place, target: Ipv6Addr) -> Departing {
+fn answer(place: &Place, target: Ipv6Addr, override_: bool) -> Departing {
     let probe = place.source.is_unspecified();
     let to = if probe { ALL_NODES } else { place.source };
-    advertise(target, to, !probe, place.router, place.hardware)
-}
-
-/// An advertisement of our address `target`.
-pub(crate) fn advertise(
-    target: Ipv6Addr,
-    to: Ipv6Addr,
-    solicited: bool,
-    router: bool,
-    hardware: Option<EthernetAddress>,
-) -> Departing {
     let mut options = NdpOptionBuffer::new();
-    if let Some(hardware) = hardware {
+    if let Some(hardware) = place.hardware {
         options.push(NdpOption::TargetLinkLayer(hardware));
     }
-    let options = options.options();
-    let message = NdpMessage::NeighborAdvertisement { router, solicited, override_: true, target, options };
+    let (router, solicited, options) = (place.router, !probe, options.options());
+    let message = NdpMessage::NeighborAdvertisement { router, solicited, override_, target, options };
     departing(target, to, message)
 }
 
@@ -195,11 +196,6 @@ fn departing(source: Ipv6Addr, destination: Ipv6Addr, message: NdpMessage<'_>) -
     let mut bytes = vec![0; message.len()];
     message.emit(source, destination, &mut bytes);
     icmp::packet(source.into(), destination.into(), IpProtocol::Icmpv6, HOP_LIMIT, bytes.into())
-}
-
-/// Whether `address` is a solicited-node group, ff02::1:ff00:0/104 (RFC 4291 2.7.1).
-fn is_solicited_node(address: Ipv6Addr) -> bool {
-    address.octets()[..13] == [0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff]
 }
 
 #[cfg(test)]

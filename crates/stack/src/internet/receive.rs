@@ -103,8 +103,10 @@ pub(crate) fn receive(cx: &mut Context<'_>, internet: &mut Internet, mut packet:
         }
         Destination::Elsewhere => return refused(DropReason::IpNotForUs, packet.bytes),
         // RFC 1122 3.3.6: a link broadcast for a single host is an error of its sender.
-        Destination::Ours if packet.broadcast => return refused(DropReason::IpNotForUs, packet.bytes),
-        Destination::Ours | Destination::Broadcast | Destination::Group => {}
+        Destination::Ours | Destination::Routed if packet.broadcast => {
+            return refused(DropReason::IpNotForUs, packet.bytes);
+        }
+        Destination::Ours | Destination::Routed | Destination::Broadcast | Destination::Group => {}
     }
     let upward = match &header {
         IpHeader::V4(header) => receive_v4(cx, internet, &packet, header),
@@ -130,7 +132,8 @@ pub(crate) fn receive(cx: &mut Context<'_>, internet: &mut Internet, mut packet:
             Some(_) => ReceivedChecksum::Unverified,
             None => packet.checksum,
         },
-        broadcast: packet.broadcast || to != Destination::Ours,
+        broadcast: packet.broadcast || matches!(to, Destination::Broadcast | Destination::Group),
+        routed: to == Destination::Routed,
         invoking: first_fragment.unwrap_or(packet.bytes),
         cause: packet.cause,
     })
@@ -144,7 +147,7 @@ pub(crate) fn is_acceptable_source(
     destination: IpAddr,
 ) -> bool {
     if on == InterfaceId::LOOPBACK {
-        return internet.addresses.owner(source).is_some();
+        return internet.interface_of(source).is_some();
     }
     if source.is_unspecified() {
         // Only for those who have no address yet: DHCP by broadcast, duplicate address detection.

@@ -49,6 +49,11 @@ pub(crate) fn solicited_node(address: Ipv6Addr) -> Ipv6Addr {
     Ipv6Addr::new(0xff02, 0, 0, 0, 0, 1, 0xff00 | u16::from(a), u16::from(b) << 8 | u16::from(c))
 }
 
+/// Whether `address` is the solicited-node group of some address (RFC 4291 2.7.1).
+pub(crate) fn is_solicited_node(address: Ipv6Addr) -> bool {
+    address.octets()[..13] == [0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff]
+}
+
 /// The link-local address that an interface forms from its Ethernet address: fe80::/64 and the modified
 /// EUI-64 identifier (RFC 4291 2.5.6 and appendix A, RFC 2464 5).
 pub(crate) fn link_local_from(ethernet: [u8; 6]) -> Ipv6Addr {

@@ -60,7 +60,7 @@ pub(crate) fn route(
 ) -> Option<Hop> {
     let to_ourselves = || Some(Hop::new(internet, InterfaceId::LOOPBACK, destination));
     if needs_interface(destination) {
-        let owner = || source.and_then(|source| internet.addresses.owner(source));
+        let owner = || source.and_then(|source| internet.interface_of(source));
         let interface = via.or_else(owner).filter(|interface| internet.is_up(*interface))?;
         if internet.addresses.is_ours(interface, destination) {
             return to_ourselves();
@@ -68,7 +68,7 @@ pub(crate) fn route(
         return Some(Hop::new(internet, interface, destination));
     }
     // RFC 1122 3.2.1.3 g, RFC 4291 2.5.3: these never leave a host.
-    if destination.is_loopback() {
+    if destination.is_loopback() || internet.local_prefixes.loops(destination) {
         return to_ourselves();
     }
     if destination.is_unspecified() {

@@ -47,14 +47,32 @@ pub(crate) fn handle(
         }
         _ => Some(Evidence::Told { solicited: false, override_: true, router: None }),
     };
-    let reply = (for_us && packet.operation == ArpOperation::Request).then_some(ArpPacket {
+    let reply = (for_us && packet.operation == ArpOperation::Request).then(|| answer(packet, hardware));
+    Reaction { learn, reply, conflict: false }
+}
+
+/// The answer to a request for an address that is routed to us and that we answer for (RFC 1027). Not to a
+/// probe, nor to a station that speaks of itself: the address may be somebody's (RFC 5227 2.1.1, 2.3).
+pub(crate) fn answer_for_routed(
+    packet: &ArpPacket,
+    hardware: EthernetAddress,
+    answers_for: impl Fn(Ipv4Addr) -> bool,
+) -> Option<ArpPacket> {
+    let asks = packet.operation == ArpOperation::Request
+        && !packet.sender_protocol.is_unspecified()
+        && packet.sender_protocol != packet.target_protocol;
+    (asks && answers_for(packet.target_protocol)).then(|| answer(packet, hardware))
+}
+
+/// We have the address that `request` asks for.
+fn answer(request: &ArpPacket, hardware: EthernetAddress) -> ArpPacket {
+    ArpPacket {
         operation: ArpOperation::Reply,
         sender_hardware: hardware,
-        sender_protocol: packet.target_protocol,
-        target_hardware: packet.sender_hardware,
-        target_protocol: packet.sender_protocol,
-    });
-    Reaction { learn, reply, conflict: false }
+        sender_protocol: request.target_protocol,
+        target_hardware: request.sender_hardware,
+        target_protocol: request.sender_protocol,
+    }
 }
 
 /// A request for `target`, from `source` (unspecified when we have no address).

@@ -132,7 +132,9 @@ pub(crate) fn receive_arp(
     if let Some(evidence) = reaction.learn {
         learn(cx, internet, on, packet.sender_protocol.into(), Some(packet.sender_hardware), evidence);
     }
-    if let Some(reply) = reaction.reply {
+    let answers_for = |routed: Ipv4Addr| internet.local_prefixes.answers_for(on, routed.into());
+    let for_routed = || arp::answer_for_routed(packet, address, answers_for);
+    if let Some(reply) = reaction.reply.or_else(for_routed) {
         let mut frame = arp::frame(address, reply.target_hardware, &reply);
         frame.cause = cx.record(cause, || Engine::Packet { why: SendReason::NeighbourReply });
         push_control(cx, internet, on, frame);

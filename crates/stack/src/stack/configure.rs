@@ -10,6 +10,7 @@ use super::{Parts, Stack};
 use crate::interface::{Interface, InterfaceId, Medium};
 use crate::internet::address::{AddressError, AddressState};
 use crate::internet::cidr::IpCidr;
+use crate::internet::local_prefix::LocalPrefix;
 use crate::internet::route::{Route, RouteError};
 use crate::internet::scope::link_local_from;
 use crate::link::queue::LinkQueue;
@@ -129,6 +130,50 @@ impl Stack {
     /// The addresses of an interface that may be used, oldest first.
     pub fn addresses(&self, id: InterfaceId) -> impl Iterator<Item = IpCidr> + '_ {
         self.internet.addresses.usable(id)
+    }
+
+    /// Takes all addresses of a network for ours when packets for them arrive on an interface: those that
+    /// others route to this host. With [`InterfaceId::LOOPBACK`] that holds on every interface, and for what
+    /// this host sends to itself, as with Linux's `ip route add local PREFIX dev lo`; without it our own
+    /// packets to such an address leave by their route.
+    ///
+    /// Sockets may be bound to such an address, and what answers a packet for it comes from it. The host's own
+    /// addresses, and broadcast addresses, stay what they are. A prefix of the same network on the same
+    /// interface is replaced.
+    ///
+    /// ```
+    /// # use fathom_stack::{Config, Interface, IpCidr, Seed, Stack};
+    /// let mut stack = Stack::new(Config::default(), Seed::from_u64(1));
+    /// let tun0 = stack.add_interface(Interface::ip("tun0"));
+    /// stack.add_local_prefix(tun0, IpCidr::IPV4_ANY)?;
+    /// // A packet for 203.0.113.9 that arrives on tun0 is for us from here on.
+    /// # Ok::<(), fathom_stack::AddressError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`AddressError`]: no such interface, a network of groups, or as many prefixes on the interface as
+    /// [`InternetConfig::addresses_per_interface`](crate::InternetConfig::addresses_per_interface) says.
+    pub fn add_local_prefix(
+        &mut self,
+        id: InterfaceId,
+        prefix: impl Into<LocalPrefix>,
+    ) -> Result<(), AddressError> {
+        if id.slot() >= self.internet.interfaces.len() {
+            return Err(AddressError::NoSuchInterface);
+        }
+        let limit = self.shared.config.internet.addresses_per_interface;
+        self.internet.local_prefixes.add(id, prefix.into(), limit)
+    }
+
+    /// Addresses of the network are no longer taken for ours, unless they are; sockets that use one fare as
+    /// when an address is removed. Gives whether there was such a prefix.
+    pub fn remove_local_prefix(&mut self, id: InterfaceId, network: IpCidr) -> bool {
+        self.internet.local_prefixes.remove(id, network)
+    }
+
+    /// The local prefixes of an interface, longest first.
+    pub fn local_prefixes(&self, id: InterfaceId) -> &[LocalPrefix] {
+        self.internet.local_prefixes.of_interface(id)
     }
 
     /// Adds a route, in place of one with the same destination, gateway and interface.

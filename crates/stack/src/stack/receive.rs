@@ -205,7 +205,7 @@ impl Parts<'_> {
     /// Tells the socket that an error concerns, and believes a path MTU only when there is one (RFC 8201 4,
     /// RFC 5927 4.1).
     pub(super) fn handle_icmp_error(&mut self, mut error: crate::packet::IcmpErrorFor) -> Disposition {
-        let Some(owner) = self.internet.addresses.owner(error.source) else {
+        let Some(owner) = self.internet.interface_of(error.source) else {
             return Disposition::Drop(DropReason::IcmpUnmatched);
         };
         let on = self.internet.route_interface(error.source, error.destination).unwrap_or(owner);
@@ -251,6 +251,7 @@ impl Parts<'_> {
         let router = self.cx.config.forwarding;
         let place = ndp::Place { source, destination, hop_limit: arrived.hop_limit, hardware, router };
         let addresses = &self.internet.addresses;
+        let prefixes = &self.internet.local_prefixes;
         let target_is = |target: core::net::Ipv6Addr| match addresses.find(on, target.into()) {
             Some((_, found)) if found.interface != on => Target::Other,
             Some((_, found)) => match found.state {
@@ -258,6 +259,7 @@ impl Parts<'_> {
                 AddressState::Tentative { .. } => Target::Tentative,
                 AddressState::Duplicate => Target::Other,
             },
+            None if prefixes.answers_for(on, target.into()) => Target::Routed,
             None => Target::Other,
         };
         let reaction = match ndp::handle(&message, &place, target_is) {

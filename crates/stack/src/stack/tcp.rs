@@ -10,7 +10,8 @@ use super::{Parts, Stack};
 use crate::context::Context;
 use crate::socket::{ListenerId, TcpId};
 use crate::transport::tcp::{
-    ConnectError, Connection, Decision, Incoming, IncomingId, TcpConnect, TcpError, TcpInfo, TcpListen,
+    ConnectError, Connection, Decision, Incoming, IncomingId, ListenAt, TcpConnect, TcpError, TcpInfo,
+    TcpListen,
 };
 use crate::transport::udp::BindError;
 
@@ -42,20 +43,24 @@ impl Stack {
         transports.tcp.connect(&mut cx, (address, port), remote, options)
     }
 
-    /// Begins to listen.
+    /// Begins to listen. A listener for a network has something to do once that is
+    /// [routed here](Stack::add_local_prefix), be it before or after.
     ///
     /// # Errors
     /// [`BindError`] when the address is taken or not ours, or all ports are.
     pub fn tcp_listen(&mut self, now: Instant, listen: TcpListen) -> Result<ListenerId, BindError> {
-        let address = listen.local.ip();
-        if !address.is_unspecified() && !self.is_local(address) {
+        if let ListenAt::Socket(at) = listen.local
+            && !at.ip().is_unspecified()
+            && !self.is_local(at.ip())
+        {
             return Err(BindError::AddressNotAvailable);
         }
         let Parts { cx, transports, .. } = self.parts(now);
         transports.tcp.listen(&cx, listen)
     }
 
-    /// The address and port of a listener; `None` when the handle is stale.
+    /// The address and port of a listener, that of the network and 0 for one of a whole network; `None` when the
+    /// handle is stale.
     pub fn tcp_listener_local(&self, id: ListenerId) -> Option<SocketAddr> {
         self.transports.tcp.listener_local(id)
     }

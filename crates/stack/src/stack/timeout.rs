@@ -70,7 +70,7 @@ impl Parts<'_> {
         let kind = IcmpErrorKind::HostUnreachable;
         // A packet of ours: its socket is told. A packet of somebody else: its sender is.
         if let Some(error) = icmp::error_for(kind, packet.source(), 0, &quote, packet.cause)
-            && self.internet.addresses.owner(error.source).is_some()
+            && self.internet.interface_of(error.source).is_some()
         {
             self.handle_icmp_error(error);
             return;

@@ -11,7 +11,7 @@ use crate::{ListenerId, TcpConnect, TcpId, TcpListen, TcpOptions};
 
 pub(super) fn listen(pair: &mut Pair) -> ListenerId {
     let local = SocketAddr::new(pair.b.v4, 80);
-    let listen = TcpListen { local, backlog: 8, decide: false, options: TcpOptions::default() };
+    let listen = TcpListen { backlog: 8, ..TcpListen::at(local) };
     pair.b.stack.tcp_listen(pair.now, listen).unwrap()
 }
 

@@ -136,12 +136,7 @@ fn mutated_frames_neither_panic_nor_grow_the_stack() {
     host.stack.udp_bind(host.now, "0.0.0.0:7".parse().unwrap()).unwrap();
     host.stack.udp_bind(host.now, "[::]:7".parse().unwrap()).unwrap();
     host.stack.icmp_open(host.now, Family::V4, Some(1)).unwrap();
-    let listen = TcpListen {
-        local: "192.0.2.1:80".parse().unwrap(),
-        backlog: 4,
-        decide: false,
-        options: crate::TcpOptions::default(),
-    };
+    let listen = TcpListen { backlog: 4, ..TcpListen::at("192.0.2.1:80".parse().unwrap()) };
     let listener = host.stack.tcp_listen(host.now, listen).unwrap();
     for round in 0..40_000 {
         let together = 1 + random.next_u32() % 4;

@@ -51,7 +51,7 @@ fn a_connection_to_ourselves_carries_data_in_super_segments() {
         let mut host = Host::new();
         let remote = SocketAddr::new(address.parse().unwrap(), 80);
         let options = TcpOptions::default();
-        let listen = TcpListen { local: remote, backlog: 1, decide: false, options: options.clone() };
+        let listen = TcpListen { backlog: 1, options: options.clone(), ..TcpListen::at(remote) };
         let listener = host.stack.tcp_listen(host.now, listen).unwrap();
         let client = host.stack.tcp_connect(host.now, TcpConnect { remote, local: None, options }).unwrap();
         assert_eq!(host.sent(), NOTHING);

@@ -37,7 +37,7 @@ mod window;
 pub use config::{TcpConfig, TcpOptions};
 pub use error::{ConnectError, TcpError};
 pub use info::TcpInfo;
-pub use listen::{Decision, Incoming, IncomingId, TcpListen};
+pub use listen::{Decision, Incoming, IncomingId, ListenAt, TcpListen};
 pub use open::TcpConnect;
 
 use alloc::collections::VecDeque;

@@ -26,6 +26,8 @@ struct Way<'a> {
     segment: Segment<'a>,
     /// MTU of the interface.
     mtu: usize,
+    /// [`Arrived::routed`]
+    routed: bool,
 }
 
 impl TcpLayer {
@@ -50,6 +52,7 @@ impl TcpLayer {
                 cause: arrived.cause,
             },
             mtu: arrived.mtu,
+            routed: arrived.routed,
         };
         match self.find(way.hash, &tuple) {
             Some(FlowRef::Connection(key)) => self.receive_connected(cx, key, way.segment),
@@ -136,7 +139,7 @@ impl TcpLayer {
             time_wait::Step::Reopen => {
                 let after = time_wait.snd_nxt;
                 // A SYN that nobody takes must not end the wait.
-                if let Err(reason) = self.listener_with_room(cx, &way.tuple) {
+                if let Err(reason) = self.listener_with_room(cx, &way.tuple, way.routed) {
                     return Disposition::Drop(reason);
                 }
                 self.remove_time_wait(cx, key);
@@ -147,8 +150,8 @@ impl TcpLayer {
 
     /// A segment without a connection. `after` is what an earlier connection of the tuple had sent.
     fn receive_new(&mut self, cx: &mut Context<'_>, way: Way<'_>, after: Option<SeqNumber>) -> Disposition {
-        let Way { tuple, segment, .. } = &way;
-        if self.listening.find(tuple.local_address, tuple.local_port).is_none() {
+        let Way { tuple, segment, routed, .. } = &way;
+        if self.listening.find(tuple.local_address, tuple.local_port, *routed).is_none() {
             return self.refuse(cx, &way);
         }
         // RFC 9293 3.10.7.2. First, RST: ignored. Second, ACK: answered by a reset.
@@ -167,12 +170,17 @@ impl TcpLayer {
     }
 
     /// The listener that takes a SYN, or why none does.
-    fn listener_with_room(&self, cx: &Context<'_>, tuple: &FourTuple) -> Result<Key, DropReason> {
+    fn listener_with_room(
+        &self,
+        cx: &Context<'_>,
+        tuple: &FourTuple,
+        routed: bool,
+    ) -> Result<Key, DropReason> {
         if tuple.local() == tuple.remote() {
             // From ourselves to ourselves: the answer would answer itself.
             return Err(DropReason::TcpBadAddress);
         }
-        let key = self.listening.find(tuple.local_address, tuple.local_port);
+        let key = self.listening.find(tuple.local_address, tuple.local_port, routed);
         let key = key.ok_or(DropReason::TcpNoSocket)?;
         let listener = self.listeners.get(key).ok_or(DropReason::TcpNoSocket)?;
         if listener.is_full() {
@@ -199,8 +207,8 @@ impl TcpLayer {
 
     /// RFC 9293 3.10.7.2, third: a SYN for a listener.
     fn receive_syn(&mut self, cx: &mut Context<'_>, way: Way<'_>, after: Option<SeqNumber>) -> Disposition {
-        let Way { tuple, hash, segment, mtu } = way;
-        let listener_key = match self.listener_with_room(cx, &tuple) {
+        let Way { tuple, hash, segment, mtu, routed } = way;
+        let listener_key = match self.listener_with_room(cx, &tuple, routed) {
             Ok(key) => key,
             Err(reason) => return Disposition::Drop(reason),
         };

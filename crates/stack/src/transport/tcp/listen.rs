@@ -1,17 +1,54 @@
 //! Listeners: who is asked when a SYN comes, and where its connection waits (RFC 9293 3.10.1, LISTEN).
 
 use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::TcpOptions;
+use crate::internet::cidr::{IpCidr, bits};
 use crate::slab::Key;
 use crate::socket::TcpId;
+
+/// Where a listener listens.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ListenAt {
+    /// At an address and port. An unspecified address stands for all of its family; port 0 for a free one.
+    Socket(SocketAddr),
+    /// At every port of every address in a network that is routed to this host
+    /// ([`Stack::add_local_prefix`](crate::Stack::add_local_prefix)): what a proxy or gateway does.
+    ///
+    /// Other listeners come first, and so do the host's own addresses, whose free ports stay closed; unless the
+    /// network is one of these alone (`192.0.2.1/32`). Of several networks the smallest comes first.
+    Network(IpCidr),
+}
+
+impl ListenAt {
+    /// The address and port; that of the network and 0.
+    pub(super) fn socket_addr(self) -> SocketAddr {
+        match self {
+            ListenAt::Socket(at) => at,
+            ListenAt::Network(network) => SocketAddr::new(network.network().address(), 0),
+        }
+    }
+}
+
+impl From<SocketAddr> for ListenAt {
+    fn from(at: SocketAddr) -> Self {
+        ListenAt::Socket(at)
+    }
+}
+
+impl From<IpCidr> for ListenAt {
+    fn from(network: IpCidr) -> Self {
+        ListenAt::Network(network)
+    }
+}
 
 /// A listener to open.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TcpListen {
-    /// Address and port. An unspecified address stands for all of its family; port 0 for a free one.
-    pub local: SocketAddr,
+    /// Where.
+    pub local: ListenAt,
     /// Most established connections that wait for [`Stack::tcp_accept`](crate::Stack::tcp_accept); at
     /// least 1. While there are as many, no further connection is established.
     pub backlog: usize,
@@ -25,7 +62,14 @@ pub struct TcpListen {
 impl TcpListen {
     /// At `local`, accepting by itself, with room for 128 connections and the default choices.
     pub fn at(local: SocketAddr) -> Self {
-        TcpListen { local, backlog: 128, decide: false, options: TcpOptions::default() }
+        TcpListen { local: local.into(), backlog: 128, decide: false, options: TcpOptions::default() }
+    }
+
+    /// At every port of every address in `network`, asking about each SYN, with room for 128 connections and
+    /// the default choices. [`Incoming::destination`] and [`Tcp::local`](crate::Tcp::local) say where the peer
+    /// wants to go.
+    pub fn any(network: IpCidr) -> Self {
+        TcpListen { local: network.into(), backlog: 128, decide: true, options: TcpOptions::default() }
     }
 }
 
@@ -58,7 +102,7 @@ pub enum Decision {
 /// A listener.
 #[derive(Debug)]
 pub(super) struct Listener {
-    pub(super) local: SocketAddr,
+    pub(super) local: ListenAt,
     pub(super) backlog: usize,
     pub(super) decide: bool,
     pub(super) options: TcpOptions,
@@ -71,7 +115,7 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    pub(super) fn new(listen: TcpListen, local: SocketAddr) -> Self {
+    pub(super) fn new(listen: TcpListen, local: ListenAt) -> Self {
         let TcpListen { local: _, backlog, decide, options } = listen;
         Listener {
             local,
@@ -93,32 +137,60 @@ impl Listener {
 #[derive(Debug, Default)]
 pub(super) struct ListenerTable {
     by_port: BTreeMap<(u16, IpAddr), Key>,
+    /// Those of networks, the smallest network first.
+    networks: Vec<(IpCidr, Key)>,
 }
 
 impl ListenerTable {
-    /// The listener for a SYN to `address` and `port`: one for the very address first.
-    pub(super) fn find(&self, address: IpAddr, port: u16) -> Option<Key> {
+    /// The listener for a SYN to `address` and `port`: one for the very address first, one for its network
+    /// last. `routed` tells that the address is none of the host's own.
+    pub(super) fn find(&self, address: IpAddr, port: u16, routed: bool) -> Option<Key> {
         let exact = self.by_port.get(&(port, address));
-        exact.or_else(|| self.by_port.get(&(port, unspecified(address)))).copied()
+        let any = || self.by_port.get(&(port, unspecified(address)));
+        exact.or_else(any).copied().or_else(|| self.find_network(address, routed))
+    }
+
+    fn find_network(&self, address: IpAddr, routed: bool) -> Option<Key> {
+        let takes = |network: IpCidr| {
+            network.contains(address) && (routed || network.prefix_len() == bits(network.address()))
+        };
+        self.networks.iter().find(|(network, _)| takes(*network)).map(|(_, key)| *key)
     }
 
     /// Whether a listener at `local` would be in the way of another.
-    pub(super) fn conflicts(&self, local: SocketAddr) -> bool {
+    pub(super) fn conflicts(&self, local: ListenAt) -> bool {
+        match local {
+            ListenAt::Socket(local) => self.socket_conflicts(local),
+            ListenAt::Network(network) => self.networks.iter().any(|(other, _)| *other == network.network()),
+        }
+    }
+
+    fn socket_conflicts(&self, local: SocketAddr) -> bool {
         let any = unspecified(local.ip());
         if local.ip() == any {
             let family = |address: &IpAddr| address.is_ipv4() == any.is_ipv4();
             let of_port = self.by_port.range((local.port(), MIN)..=(local.port(), MAX));
             return of_port.into_iter().any(|((_, address), _)| family(address));
         }
-        self.find(local.ip(), local.port()).is_some()
+        [local.ip(), any].iter().any(|address| self.by_port.contains_key(&(local.port(), *address)))
     }
 
-    pub(super) fn insert(&mut self, local: SocketAddr, key: Key) {
-        self.by_port.insert((local.port(), local.ip()), key);
+    pub(super) fn insert(&mut self, local: ListenAt, key: Key) {
+        match local {
+            ListenAt::Socket(local) => drop(self.by_port.insert((local.port(), local.ip()), key)),
+            ListenAt::Network(network) => {
+                let len = network.prefix_len();
+                let place = self.networks.partition_point(|(other, _)| other.prefix_len() >= len);
+                self.networks.insert(place, (network.network(), key));
+            }
+        }
     }
 
-    pub(super) fn remove(&mut self, local: SocketAddr) {
-        self.by_port.remove(&(local.port(), local.ip()));
+    pub(super) fn remove(&mut self, local: ListenAt) {
+        match local {
+            ListenAt::Socket(local) => drop(self.by_port.remove(&(local.port(), local.ip()))),
+            ListenAt::Network(network) => self.networks.retain(|(other, _)| *other != network.network()),
+        }
     }
 }
 
@@ -144,15 +216,48 @@ mod tests {
         let mut table = ListenerTable::default();
         let mut add = |at: &str| {
             let key = slab.insert(());
-            table.insert(at.parse().unwrap(), key);
+            table.insert(at.parse::<SocketAddr>().unwrap().into(), key);
             key
         };
         let (exact, any4, any6) = (add("10.0.0.1:80"), add("0.0.0.0:80"), add("[::]:80"));
-        let find = |address: &str, port| table.find(address.parse().unwrap(), port);
+        let find = |address: &str, port| table.find(address.parse().unwrap(), port, false);
         assert_eq!(find("10.0.0.1", 80), Some(exact));
         assert_eq!(find("10.0.0.2", 80), Some(any4));
         assert_eq!(find("fd00::1", 80), Some(any6));
         assert_eq!(find("10.0.0.1", 81), None);
+    }
+
+    #[test]
+    fn a_network_comes_after_other_listeners_and_never_before_the_hosts_own_addresses() {
+        let mut slab = Slab::new();
+        let mut table = ListenerTable::default();
+        let mut add = |at: ListenAt| {
+            let key = slab.insert(());
+            table.insert(at, key);
+            key
+        };
+        let socket = |text: &str| ListenAt::Socket(text.parse().unwrap());
+        let network = |text: &str| ListenAt::Network(text.parse().unwrap());
+        let all = add(network("0.0.0.0/0"));
+        let (small, host) = (add(network("10.1.2.3/8")), add(network("192.0.2.1/32")));
+        let (exact, any) = (add(socket("10.0.0.1:80")), add(socket("0.0.0.0:81")));
+        let cases = [
+            ("10.0.0.1", 80, true, Some(exact)),
+            ("10.0.0.1", 81, true, Some(any)),
+            ("10.0.0.1", 82, true, Some(small)),
+            ("11.0.0.1", 82, true, Some(all)),
+            ("fd00::1", 82, true, None),
+            ("10.0.0.1", 82, false, None),
+            ("192.0.2.1", 82, false, Some(host)),
+            ("192.0.2.1", 81, false, Some(any)),
+        ];
+        for (address, port, routed, listener) in cases {
+            let found = table.find(address.parse().unwrap(), port, routed);
+            assert_eq!(found, listener, "{address} {port} {routed}");
+        }
+        assert!(table.conflicts(network("10.0.0.0/8")) && !table.conflicts(network("10.0.0.0/9")));
+        table.remove(network("10.0.0.0/8"));
+        assert_eq!(table.find("10.0.0.1".parse().unwrap(), 82, true), Some(all));
     }
 
     #[test]
@@ -169,8 +274,9 @@ mod tests {
         for (there, new, conflict) in cases {
             let mut slab = Slab::new();
             let mut table = ListenerTable::default();
-            table.insert(there.parse().unwrap(), slab.insert(()));
-            assert_eq!(table.conflicts(new.parse().unwrap()), conflict, "{there} and {new}");
+            let at = |text: &str| ListenAt::Socket(text.parse().unwrap());
+            table.insert(at(there), slab.insert(()));
+            assert_eq!(table.conflicts(at(new)), conflict, "{there} and {new}");
         }
     }
 }

@@ -10,7 +10,8 @@ use super::half_open::Progress;
 use super::listen::Listener;
 use super::state::State;
 use super::{
-    ConnectError, Decision, FlowRef, Incoming, IncomingId, TcpLayer, TcpListen, TcpOptions, isn, reset,
+    ConnectError, Decision, FlowRef, Incoming, IncomingId, ListenAt, TcpLayer, TcpListen, TcpOptions, isn,
+    reset,
 };
 use crate::context::Context;
 use crate::packet::Departing;
@@ -118,13 +119,15 @@ impl TcpLayer {
     /// Begins to listen.
     pub(crate) fn listen(&mut self, cx: &Context<'_>, listen: TcpListen) -> Result<ListenerId, BindError> {
         let mut local = listen.local;
-        if local.port() == 0 {
+        if let ListenAt::Socket(at) = &mut local
+            && at.port() == 0
+        {
             let range = cx.config.tcp.ephemeral_ports;
             let mut next = self.next_port;
-            let is_free = |port| !self.listening.conflicts(SocketAddr::new(local.ip(), port));
-            let chosen = port::choose(cx.random, &mut next, local, None, range, is_free);
+            let is_free = |port| !self.listening.conflicts(SocketAddr::new(at.ip(), port).into());
+            let chosen = port::choose(cx.random, &mut next, *at, None, range, is_free);
             self.next_port = next;
-            local.set_port(chosen.ok_or(BindError::PortsExhausted)?);
+            at.set_port(chosen.ok_or(BindError::PortsExhausted)?);
         }
         if self.listening.conflicts(local) {
             return Err(BindError::AddressInUse);
@@ -134,9 +137,9 @@ impl TcpLayer {
         Ok(ListenerId(key))
     }
 
-    /// Where a listener listens.
+    /// Where a listener listens; the address of its network and port 0 if it has a whole network.
     pub(crate) fn listener_local(&self, id: ListenerId) -> Option<SocketAddr> {
-        self.listeners.get(id.0).map(|listener| listener.local)
+        self.listeners.get(id.0).map(|listener| listener.local.socket_addr())
     }
 
     /// The oldest established connection of a listener.

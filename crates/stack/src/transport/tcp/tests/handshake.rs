@@ -233,7 +233,7 @@ fn the_window_of_a_half_open_connection_is_scaled_but_in_its_syn() {
         let mut host = Host::new();
         let options = TcpOptions { receive_buffer: 1 << 20, ..TcpOptions::default() };
         let (cx, layer) = host.parts();
-        layer.listen(&cx, TcpListen { local: LOCAL, backlog: 8, decide: false, options }).unwrap();
+        layer.listen(&cx, TcpListen { options, ..TcpListen::at(LOCAL) }).unwrap();
         let mut syn = syn();
         syn.options.window_scale = shift;
         let offered = syn_ack(&mut host, &syn);
@@ -251,7 +251,7 @@ fn a_connection_that_refuses_the_third_segment_is_given_up() {
     let options = TcpOptions { receive_buffer: 0, ..plain() };
     let listener = {
         let (cx, layer) = host.parts();
-        layer.listen(&cx, TcpListen { local: LOCAL, backlog: 8, decide: false, options }).unwrap()
+        layer.listen(&cx, TcpListen { options, ..TcpListen::at(LOCAL) }).unwrap()
     };
     let iss = syn_ack(&mut host, &syn()).seq;
     host.take(&Seg::new(F::ACK, IRS + 1, iss + 1).data(b"x"));

@@ -137,7 +137,7 @@ impl Host {
 
     /// A listener at [`LOCAL`].
     pub(super) fn listen(&mut self, backlog: usize, decide: bool) -> ListenerId {
-        let listen = TcpListen { local: LOCAL, backlog, decide, options: plain() };
+        let listen = TcpListen { backlog, decide, options: plain(), ..TcpListen::at(LOCAL) };
         let (cx, layer) = self.parts();
         layer.listen(&cx, listen).unwrap()
     }
@@ -173,6 +173,7 @@ impl Host {
         header.emit(&mut payload);
         payload.put_slice(&seg.data);
         let arrived = Arrived {
+            routed: false,
             interface: InterfaceId(0),
             mtu: 1500,
             source: REMOTE.ip(),
