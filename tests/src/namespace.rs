@@ -37,7 +37,16 @@ impl Namespace {
     /// Makes a TAP interface `name` with the addresses (`10.0.0.1/24`, `fd00::1/64`), up, that a program
     /// attaches to by name. IPv6 addresses are usable at once, without duplicate address detection.
     pub fn add_tap(&self, name: &str, addresses: &[&str]) {
-        self.ip(&["tuntap", "add", "dev", name, "mode", "tap"]);
+        self.add_tun_tap(name, "tap", addresses);
+    }
+
+    /// The same with a TUN interface.
+    pub fn add_tun(&self, name: &str, addresses: &[&str]) {
+        self.add_tun_tap(name, "tun", addresses);
+    }
+
+    fn add_tun_tap(&self, name: &str, mode: &str, addresses: &[&str]) {
+        self.ip(&["tuntap", "add", "dev", name, "mode", mode]);
         for address in addresses {
             let mut add = vec!["address", "add", address, "dev", name];
             if address.contains(':') {

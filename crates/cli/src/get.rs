@@ -30,7 +30,7 @@ mod verbose;
 pub(crate) use explain::unresolved;
 use outputs::Outputs;
 use request::Request;
-use tape::{LINKS, Tape};
+use tape::Tape;
 use transcript::Transcript;
 use transfer::{Outcome, Transfer};
 use verbose::{Level, Verbose};
@@ -91,9 +91,10 @@ impl<'a> Job<'a> {
         self.announce();
         let host = network.host().clone();
         let verbose = Verbose::new(Level::of(self.args.verbose), host.now());
-        let tracer = verbose.shows_frames().then(|| Tracer::new(&LINKS, self.style.lens()));
+        let tracer = verbose.shows_frames().then(|| Tracer::new(&network.links(), self.style.lens()));
         let tape = Tape::new().with_tracer(tracer).with_capture(
             self.outputs.capture.take(),
+            &network.links(),
             network.epoch(),
             format!("fathom get {}", self.request.url),
         )?;
@@ -118,7 +119,7 @@ impl<'a> Job<'a> {
         let (records, recorded) = tape.finish(host.records_lost());
         let Outcome { result, tcp, downloaded, redirect_url, verify_result } = outcome;
         let result = result.map_err(|failure| broken.unwrap_or(failure)).and(recorded);
-        let waterfall = report::waterfall(&records, &self.args.network, tcp.as_ref());
+        let waterfall = report::waterfall(&records, &self.args.network, &network.links(), tcp.as_ref());
         let facts = Facts {
             exit: result.as_ref().map_or_else(|failure| failure.exit, |()| Exit::Success),
             error: result.as_ref().err().map(|failure| failure.message().to_owned()),

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use fathom_apps::dns::DnsResolver;
 use fathom_apps::tls::client::Roots;
-use fathom_device::{OpenError, TapDevice};
+use fathom_device::{OpenError, TapDevice, TunDevice};
 use fathom_lab::{Lab, LabConfig};
+use fathom_lens::LinkType;
 use fathom_net::driver::{Attachment, RealTime};
 use fathom_net::{Host, IpCidr, Route};
 use fathom_record::Layer;
@@ -26,12 +27,14 @@ const RECORDS: usize = 1 << 16;
 /// A host on a network.
 pub(crate) struct Network {
     host: Host,
+    /// What the frames of its one interface begin with.
+    link_type: LinkType,
     kind: Kind,
 }
 
 enum Kind {
     Lab(Box<Lab>),
-    Tap(RealTime),
+    Real(RealTime),
 }
 
 impl Network {
@@ -44,7 +47,14 @@ impl Network {
         let link = args.link();
         let network = match args.via()? {
             Via::Lab => lab(args.seed, link)?,
-            Via::Tap(name) => tap(name, args, link)?,
+            Via::Tap(name) => {
+                let device = TapDevice::open(name).map_err(|error| unusable(&error, LinkType::Ethernet))?;
+                real(name, Attachment::new(device).name("eth0"), LinkType::Ethernet, args, link)?
+            }
+            Via::Tun(name) => {
+                let device = TunDevice::open(name).map_err(|error| unusable(&error, LinkType::Raw))?;
+                real(name, Attachment::new(device).name("tun0"), LinkType::Raw, args, link)?
+            }
         };
         network.host.record(RECORDS);
         Ok(network)
@@ -55,17 +65,22 @@ impl Network {
         &self.host
     }
 
+    /// What the frames of each interface of the host begin with.
+    pub(crate) fn links(&self) -> [LinkType; 1] {
+        [self.link_type]
+    }
+
     /// Whom the host trusts if nobody says otherwise.
     pub(crate) fn roots(&self) -> Roots {
         match &self.kind {
             Kind::Lab(lab) => Roots::Certificates(vec![lab.ca().clone()]),
-            Kind::Tap(_) => Roots::System,
+            Kind::Real(_) => Roots::System,
         }
     }
 
     /// Whether time passes by itself. In the lab it passes by what happens.
     pub(crate) fn is_real_time(&self) -> bool {
-        matches!(self.kind, Kind::Tap(_))
+        matches!(self.kind, Kind::Real(_))
     }
 
     /// Lets a second take a second, in the lab too: for runs that somebody watches.
@@ -83,11 +98,11 @@ impl Network {
 
     /// What befell the interface, if it failed on the way: it was removed, or set down.
     pub(crate) fn device_failure(&self) -> Option<Failure> {
-        let Kind::Tap(driver) = &self.kind else { return None };
+        let Kind::Real(driver) = &self.kind else { return None };
         let (_, error) = driver.take_failures().into_iter().next()?;
         Some(
             Failure::new(Exit::Interface, format!("the interface failed: {}", reason(&error)))
-                .on(Layer::Link, "Ethernet")
+                .on(Layer::Link, protocol(self.link_type))
                 .hint("see that it is up: ip link set NAME up"),
         )
     }
@@ -99,7 +114,7 @@ impl Network {
     /// [`Exit::Internal`] when the lab comes to a standstill.
     pub(crate) fn block_on<F: Future>(&mut self, future: F) -> Result<F::Output, Failure> {
         match &mut self.kind {
-            Kind::Tap(_) => Ok(self.host.block_on(future)),
+            Kind::Real(_) => Ok(self.host.block_on(future)),
             Kind::Lab(lab) => lab.block_on(future).map_err(|error| {
                 Failure::new(Exit::Internal, format!("the lab stopped: {error}"))
                     .hint("set a time limit (-m for get, -w for ping), or look at each frame with -vvvv")
@@ -112,17 +127,23 @@ fn lab(seed: u64, link: Link) -> Result<Network, Failure> {
     let config = LabConfig { seed, up: link.up, down: link.down, ..LabConfig::default() };
     let lab = Lab::new(config)
         .map_err(|error| Failure::new(Exit::Internal, format!("the lab could not be built: {error}")))?;
-    Ok(Network { host: lab.client().clone(), kind: Kind::Lab(Box::new(lab)) })
+    Ok(Network { host: lab.client().clone(), link_type: LinkType::Ethernet, kind: Kind::Lab(Box::new(lab)) })
 }
 
-fn tap(name: &str, args: &NetworkArgs, link: Link) -> Result<Network, Failure> {
-    let device = TapDevice::open(name).map_err(|error| unusable(&error))?;
+/// A host in real time, on the interface `name` of this machine.
+fn real(
+    name: &str,
+    attachment: Attachment,
+    link_type: LinkType,
+    args: &NetworkArgs,
+    link: Link,
+) -> Result<Network, Failure> {
     let failed = |what: &str, error: &std::io::Error| {
         Failure::new(Exit::Interface, format!("could not use {name}: {what}: {}", reason(error)))
-            .on(Layer::Link, "Ethernet")
+            .on(Layer::Link, protocol(link_type))
     };
     let driver = RealTime::builder("fathom").start().map_err(|error| failed("starting the host", &error))?;
-    let mut attachment = Attachment::new(device).name("eth0").up(link.up).down(link.down).seed(args.seed);
+    let mut attachment = attachment.up(link.up).down(link.down).seed(args.seed);
     if let Some(mac) = args.mac {
         attachment = attachment.address(mac);
     }
@@ -153,10 +174,18 @@ fn tap(name: &str, args: &NetworkArgs, link: Link) -> Result<Network, Failure> {
         let resolver = DnsResolver::new(servers);
         host.set_resolver(Some(Arc::new(resolver)));
     }
-    Ok(Network { host, kind: Kind::Tap(driver) })
+    Ok(Network { host, link_type, kind: Kind::Real(driver) })
 }
 
 /// Why an interface could not be opened. The words of the device say what to try.
-fn unusable(error: &OpenError) -> Failure {
-    Failure::new(Exit::Interface, error).on(Layer::Link, "Ethernet")
+fn unusable(error: &OpenError, link_type: LinkType) -> Failure {
+    Failure::new(Exit::Interface, error).on(Layer::Link, protocol(link_type))
+}
+
+/// What an interface is called on its layer.
+fn protocol(link_type: LinkType) -> &'static str {
+    match link_type {
+        LinkType::Ethernet => "Ethernet",
+        LinkType::Raw => "TUN",
+    }
 }

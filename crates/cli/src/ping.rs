@@ -65,7 +65,7 @@ fn ping(args: &PingArgs) -> Result<bool, Failure> {
     }
     let capture = args.network.write.as_deref().map(Destination::new);
     let comment = format!("fathom ping {}", args.host);
-    let tape = Tape::new().with_capture(capture, network.epoch(), comment)?;
+    let tape = Tape::new().with_capture(capture, &network.links(), network.epoch(), comment)?;
     let host = network.host().clone();
     let run = Run {
         args,

@@ -1,4 +1,4 @@
-//! `fathom get` and `fathom ping` over a TAP interface, against real servers in a network namespace:
+//! `fathom get` and `fathom ping` over TAP and TUN interfaces, against real servers in a network namespace:
 //! dnsmasq for names, nginx for HTTP/1.1 and HTTP/2, plain and over TLS, and the kernel's own stack.
 
 use std::fmt::Write as _;
@@ -11,22 +11,34 @@ use fathom_tests::{Background, Namespace, Scratch, lacking, run, skip, wait_unti
 /// Bytes of the large file: 100 MiB.
 const LARGE: usize = 100 * 1024 * 1024;
 
-/// A namespace with a TAP interface, a name server and a web server.
+/// A namespace with an interface for fathom, a name server and a web server.
 struct Site {
+    /// The interface, as `--via` names it.
+    via: &'static str,
     namespace: Namespace,
     files: Scratch,
     _servers: [Background; 2],
 }
 
 impl Site {
-    /// Starts everything; `None` when this machine cannot.
+    /// Starts everything, with a TAP interface; `None` when this machine cannot.
     fn start() -> Option<Self> {
+        Self::start_via("tap:tap0")
+    }
+
+    /// The same, with the interface that `via` names.
+    fn start_via(via: &'static str) -> Option<Self> {
         if let Some(reason) = lacking(&["ip", "ss", "dnsmasq", "nginx", "openssl", "sha256sum"]) {
             skip(&reason);
             return None;
         }
         let namespace = Namespace::new();
-        namespace.add_tap("tap0", &["10.99.0.1/24", "fd99::1/64"]);
+        let addresses = ["10.99.0.1/24", "fd99::1/64"];
+        match via.split_once(':') {
+            Some(("tun", name)) => namespace.add_tun(name, &addresses),
+            Some((_, name)) => namespace.add_tap(name, &addresses),
+            None => panic!("{via} names no interface"),
+        }
         let files = Scratch::new();
         certificates(&files);
         pages(&files);
@@ -36,13 +48,13 @@ impl Site {
             let listening = String::from_utf8_lossy(&listening.stdout).into_owned();
             [":53 ", ":80 ", ":443 "].iter().all(|port| listening.contains(port))
         });
-        Some(Site { namespace, files, _servers: servers })
+        Some(Site { via, namespace, files, _servers: servers })
     }
 
-    /// Runs `fathom COMMAND --via tap:tap0` with the link's addresses and more arguments.
+    /// Runs `fathom COMMAND --via …` with the link's addresses and more arguments.
     fn fathom(&self, command: &str, arguments: &[&str]) -> Output {
         let mut fathom = self.namespace.command(env!("CARGO_BIN_EXE_fathom"));
-        fathom.args([command, "--via", "tap:tap0", "--address", "10.99.0.2/24", "--address", "fd99::2/64"]);
+        fathom.args([command, "--via", self.via, "--address", "10.99.0.2/24", "--address", "fd99::2/64"]);
         fathom.args(["--gateway", "10.99.0.1", "--resolver", "10.99.0.1"]).args(arguments);
         fathom.output().expect("fathom starts")
     }
@@ -178,26 +190,57 @@ fn gets_a_hundred_mebibytes_unchanged_over_a_bad_link() {
     site.fetches_the_large_file(&["--loss", "1%", "--reorder", "1%", "https://site.test/large.bin"]);
 }
 
-#[test]
-fn pings_the_kernel_over_both_internet_protocols() {
-    let Some(site) = Site::start() else { return };
+fn pings_the_kernel(site: &Site) {
     for target in ["10.99.0.1", "fd99::1"] {
         let output = site.fathom("ping", &["-c", "3", "-i", "0.01", target]);
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
         assert!(text.contains("3 packets transmitted, 3 received, 0% packet loss"), "{text}");
     }
+}
+
+#[test]
+fn pings_the_kernel_over_both_internet_protocols() {
+    let Some(site) = Site::start() else { return };
+    pings_the_kernel(&site);
     let output = site.fathom("ping", &["-c", "1", "-W", "1", "10.99.0.77"]);
     assert_eq!(output.status.code(), Some(1), "nobody answers at that address");
 }
 
 #[test]
+fn a_tun_interface_does_what_a_tap_interface_does() {
+    let Some(site) = Site::start_via("tun:tun0") else { return };
+    pings_the_kernel(&site);
+    let page = "<h1>served by nginx</h1>\n";
+    assert_eq!(site.get(&["-4", "https://site.test/"]), page);
+    assert_eq!(site.get(&["-6", "--http1.1", "http://site.test/"]), page);
+    site.fetches_the_large_file(&["https://site.test/large.bin"]);
+    site.fetches_the_large_file(&["--loss", "1%", "--reorder", "1%", "http://site.test/large.bin"]);
+}
+
+#[test]
+fn a_capture_of_a_tun_interface_says_that_its_frames_are_packets() {
+    let Some(site) = Site::start_via("tun:tun0") else { return };
+    let capture = site.files.path("tun.pcapng");
+    let path = capture.to_str().expect("a plain path");
+    site.get(&["--write", path, "http://10.99.0.1/"]);
+    let bytes = std::fs::read(&capture).expect("the capture was written");
+    // The interface description block follows the section header; LINKTYPE_RAW is 101.
+    let section = u32::from_le_bytes(bytes[4..8].try_into().expect("four bytes")) as usize;
+    assert_eq!(bytes[section..section + 4], 1_u32.to_le_bytes(), "an interface description block");
+    assert_eq!(bytes[section + 8..section + 10], 101_u16.to_le_bytes());
+}
+
+#[test]
 fn an_interface_that_is_not_there_is_told_in_one_line() {
-    let mut fathom = Command::new(env!("CARGO_BIN_EXE_fathom"));
-    let arguments = ["get", "--via", "tap:nosuch0", "--address", "10.0.0.2/24", "http://10.0.0.1/"];
-    let output = fathom.args(arguments).output().expect("fathom starts");
-    let text = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success());
-    assert_eq!(text.lines().count(), 1, "{text}");
-    assert!(text.contains("nosuch0"), "{text}");
+    for kind in ["tap", "tun"] {
+        let mut fathom = Command::new(env!("CARGO_BIN_EXE_fathom"));
+        let via = format!("{kind}:nosuch0");
+        let arguments = ["get", "--via", &via, "--address", "10.0.0.2/24", "http://10.0.0.1/"];
+        let output = fathom.args(arguments).output().expect("fathom starts");
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success());
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(text.contains(&format!("ip tuntap add dev nosuch0 mode {kind}")), "{text}");
+    }
 }

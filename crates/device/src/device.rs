@@ -6,12 +6,27 @@ use std::os::fd::BorrowedFd;
 
 use bytes::BytesMut;
 
-/// A network interface that carries Ethernet frames.
+/// What a device's frames begin with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Medium {
+    /// An Ethernet header.
+    Ethernet,
+    /// An IP header: a frame is an IP packet.
+    Ip,
+}
+
+/// A network interface that carries Ethernet frames or IP packets.
 pub trait Device: Debug + Send + 'static {
+    /// What its frames begin with.
+    fn medium(&self) -> Medium {
+        Medium::Ethernet
+    }
+
     /// The largest IP packet that fits one frame, in bytes.
     fn mtu(&self) -> usize;
 
-    /// The link address that this end of the device should use, where the device prescribes one.
+    /// The link address that this end of the device should use, where the device prescribes one. Without
+    /// meaning where frames are IP packets.
     fn address(&self) -> Option<[u8; 6]> {
         None
     }

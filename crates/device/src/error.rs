@@ -1,6 +1,26 @@
 //! Why a device could not be opened, in words for the person who asked for it.
 
+use std::fmt;
 use std::io;
+
+/// The kinds of interface that the kernel's TUN/TAP driver has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum InterfaceKind {
+    /// Carries Ethernet frames.
+    Tap,
+    /// Carries IP packets.
+    Tun,
+}
+
+/// As `ip tuntap add` takes it for its mode: `tap` or `tun`.
+impl fmt::Display for InterfaceKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            InterfaceKind::Tap => "tap",
+            InterfaceKind::Tun => "tun",
+        })
+    }
+}
 
 /// Why a device could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -12,8 +32,10 @@ pub enum OpenError {
         name: String,
     },
     /// No interface has the name.
-    #[error("there is no interface \"{name}\"; `ip tuntap add dev {name} mode tap` makes one")]
+    #[error("there is no interface \"{name}\"; `ip tuntap add dev {name} mode {kind}` makes one")]
     NotFound {
+        /// The kind asked for.
+        kind: InterfaceKind,
         /// The name asked for.
         name: String,
     },
@@ -24,8 +46,10 @@ pub enum OpenError {
         name: String,
     },
     /// The interface is of another kind.
-    #[error("\"{name}\" is not a TAP interface; `ip -d link show {name}` tells its kind")]
+    #[error("\"{name}\" is not a {kind} interface; `ip -d link show {name}` tells its kind")]
     WrongKind {
+        /// The kind asked for.
+        kind: InterfaceKind,
         /// The name asked for.
         name: String,
     },
@@ -37,10 +61,12 @@ pub enum OpenError {
     },
     /// This user may not open it.
     #[error(
-        "no permission to open \"{name}\": it takes CAP_NET_ADMIN, or a TAP made for this user with \
-         `ip tuntap add dev {name} mode tap user $USER`"
+        "no permission to open \"{name}\": it takes CAP_NET_ADMIN, or an interface made for this user with \
+         `ip tuntap add dev {name} mode {kind} user $USER`"
     )]
     NoPermission {
+        /// The kind asked for.
+        kind: InterfaceKind,
         /// The name asked for.
         name: String,
     },

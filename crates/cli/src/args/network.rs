@@ -16,8 +16,10 @@ use crate::failure::Failure;
 pub(crate) enum Via {
     /// The internet inside this process.
     Lab,
-    /// A TAP interface of this machine, by name.
+    /// A TAP interface of this machine, by name: Ethernet.
     Tap(String),
+    /// A TUN interface of this machine, by name: IP packets.
+    Tun(String),
 }
 
 impl FromStr for Via {
@@ -27,7 +29,8 @@ impl FromStr for Via {
         match text.split_once(':') {
             None if text == "lab" => Ok(Via::Lab),
             Some(("tap", name)) if !name.is_empty() => Ok(Via::Tap(name.into())),
-            _ => Err("expected 'lab' or 'tap:NAME', such as tap:tap0".into()),
+            Some(("tun", name)) if !name.is_empty() => Ok(Via::Tun(name.into())),
+            _ => Err("expected 'lab', 'tap:NAME' or 'tun:NAME', such as tap:tap0".into()),
         }
     }
 }
@@ -35,25 +38,27 @@ impl FromStr for Via {
 /// The network, the way to it, and the capture.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct NetworkArgs {
-    /// The network to use: lab, or tap:NAME
+    /// The network to use: lab, tap:NAME or tun:NAME
     ///
     /// lab: an internet inside this process, on a clock of its own, with a resolver at 8.8.8.8, example.com,
     /// and a round trip of 20 ms. It needs nothing and touches nothing outside.
     ///
     /// tap:NAME: a TAP interface of this machine, which fathom's host is plugged into with an address of its
     /// own. Needs the permission to open it (ip tuntap add NAME mode tap user USER).
+    ///
+    /// tun:NAME: the same with a TUN interface, which carries IP packets: there is no Ethernet, and no ARP.
     #[arg(long, value_name = "NETWORK", help_heading = "Network")]
     via: Option<Via>,
 
-    /// With tap: an address of this host; may be repeated
+    /// With tap and tun: an address of this host; may be repeated
     #[arg(long, value_name = "IP/PREFIX", help_heading = "Network")]
     pub(crate) address: Vec<IpCidr>,
 
-    /// With tap: the next hop for everything beyond; one for IPv4, one for IPv6
+    /// With tap and tun: the next hop for everything beyond; one for IPv4, one for IPv6
     #[arg(long, value_name = "IP", help_heading = "Network")]
     pub(crate) gateway: Vec<IpAddr>,
 
-    /// With tap: a DNS server; may be repeated
+    /// With tap and tun: a DNS server; may be repeated
     #[arg(long, value_name = "IP", help_heading = "Network")]
     pub(crate) resolver: Vec<IpAddr>,
 
@@ -64,7 +69,7 @@ pub(crate) struct NetworkArgs {
     /// Number that all chance comes from: the same seed, the same run
     ///
     /// In the lab: what the link loses, and every choice of every host, is the same for the same number.
-    /// On a TAP interface: what the link loses.
+    /// On an interface of this machine: what the link loses.
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Network")]
     pub(crate) seed: u64,
 
@@ -111,9 +116,14 @@ impl NetworkArgs {
                         .hint("the lab's host is configured already; leave it out"));
                 }
             }
-            Via::Tap(_) => {
+            Via::Tap(_) | Via::Tun(_) => {
+                if self.mac.is_some() && matches!(via, Via::Tun(_)) {
+                    return Err(Failure::new(Exit::Usage, "--mac has no meaning with --via tun:NAME").hint(
+                        "a TUN interface carries IP packets, without Ethernet addresses; leave it out",
+                    ));
+                }
                 if self.address.is_empty() {
-                    return Err(Failure::new(Exit::Usage, "the host on the TAP interface has no address")
+                    return Err(Failure::new(Exit::Usage, "the host on the interface has no address")
                         .hint("add '--address IP/PREFIX', such as --address 192.0.2.2/24"));
                 }
                 for gateway in &self.gateway {

@@ -96,7 +96,7 @@ fn a_wrong_command_line_is_refused_in_one_line_with_advice() {
         ),
         (
             "get http://h/ --via moon",
-            "(2) invalid value 'moon' for '--via <NETWORK>': expected 'lab' or 'tap:NAME', such as tap:tap0; \
+            "(2) invalid value 'moon' for '--via <NETWORK>': expected 'lab', 'tap:NAME' or 'tun:NAME', such as tap:tap0; \
              try 'fathom get --help'",
         ),
         (
@@ -117,6 +117,7 @@ fn a_network_has_to_be_chosen_and_its_options_to_fit() {
     };
     assert_eq!(via("--via lab"), "Lab");
     assert_eq!(via("--via tap:t0 --address 192.0.2.2/24 --gateway 192.0.2.1"), "Tap(\"t0\")");
+    assert_eq!(via("--via tun:t0 --address 192.0.2.2/24 --gateway 192.0.2.1"), "Tun(\"t0\")");
     assert_eq!(
         via(""),
         "(2) no network is chosen; add '--via lab' (an internet inside this process) \
@@ -128,8 +129,13 @@ fn a_network_has_to_be_chosen_and_its_options_to_fit() {
     );
     assert_eq!(
         via("--via tap:t0"),
-        "(2) the host on the TAP interface has no address; add '--address IP/PREFIX', \
+        "(2) the host on the interface has no address; add '--address IP/PREFIX', \
          such as --address 192.0.2.2/24"
+    );
+    assert_eq!(
+        via("--via tun:t0 --address 192.0.2.2/24 --mac 02:00:00:00:00:01"),
+        "(2) --mac has no meaning with --via tun:NAME; a TUN interface carries IP packets, \
+         without Ethernet addresses; leave it out"
     );
     assert_eq!(
         via("--via tap:t0 --address 192.0.2.2/24 --gateway 2001:db8::1"),

@@ -163,11 +163,11 @@ pub(crate) fn unresolved(host: &str, cause: &ResolveError, via: &Via) -> Failure
         (ResolveError::NoSuchName { .. }, Via::Lab) => {
             "the lab is an internet of its own and has example.com; for real hosts use --via tap:NAME"
         }
-        (ResolveError::NoSuchName { .. }, Via::Tap(_)) => "check the spelling",
+        (ResolveError::NoSuchName { .. }, Via::Tap(_) | Via::Tun(_)) => "check the spelling",
         (ResolveError::NoAddress { .. } | ResolveError::NoneOfFamily { .. }, _) => "try without -4 or -6",
         (ResolveError::InvalidName { .. }, _) => "check the spelling",
         (_, Via::Lab) => "try a link with less loss",
-        (_, Via::Tap(_)) => "check --resolver and --gateway, or name an address with --resolve",
+        (_, Via::Tap(_) | Via::Tun(_)) => "check --resolver and --gateway, or name an address with --resolve",
     };
     Failure::new(Exit::ResolveHost, format!("could not resolve host: {host}: {why}"))
         .on(Layer::Application, "DNS")

@@ -2,14 +2,13 @@
 
 use std::env;
 
-use fathom_lens::Waterfall;
 use fathom_lens::report::{HttpReport, Report, TcpReport};
 use fathom_lens::waterfall::Hints;
+use fathom_lens::{LinkType, Waterfall};
 use fathom_net::TcpInfo;
 use fathom_record::Record;
 
 use super::outputs::Outputs;
-use super::tape::LINKS;
 use crate::args::{Link, NetworkArgs, Via};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -19,6 +18,7 @@ use crate::write_out::{Facts, Times};
 pub(super) fn waterfall(
     records: &[Record],
     network: &NetworkArgs,
+    links: &[LinkType],
     tcp: Option<&TcpInfo>,
 ) -> Option<Waterfall> {
     let link = network.link();
@@ -29,7 +29,7 @@ pub(super) fn waterfall(
     }
     let Link { up, down } = link;
     let hints = Hints {
-        links: LINKS.into(),
+        links: links.into(),
         facts,
         rate_up: up.rate.map(|rate| rate.get()),
         rate_down: down.rate.map(|rate| rate.get()),

@@ -13,8 +13,14 @@ use crate::output::{Destination, Sink};
 /// beginning and by the engine's records, which are all kept.
 const FRAME_BYTES_KEPT: usize = 256 * 1024 * 1024;
 
-/// What the frames of every interface here begin with.
-pub(crate) const LINKS: [LinkType; 1] = [LinkType::Ethernet];
+/// An interface of a capture.
+fn interface((number, link_type): (usize, &LinkType)) -> Interface {
+    let kind = match link_type {
+        LinkType::Ethernet => "eth",
+        LinkType::Raw => "tun",
+    };
+    Interface { name: format!("{kind}{number}"), link_type: *link_type }
+}
 
 /// The records of a run.
 #[derive(Default)]
@@ -38,7 +44,8 @@ impl Tape {
         self
     }
 
-    /// Writes a capture, too. `epoch` is the time since 1970 at the records' zero, `comment` says what it is of.
+    /// Writes a capture, too, of interfaces with these links. `epoch` is the time since 1970 at the records'
+    /// zero, `comment` says what it is of.
     ///
     /// # Errors
     ///
@@ -46,12 +53,13 @@ impl Tape {
     pub(crate) fn with_capture(
         mut self,
         to: Option<Destination>,
+        links: &[LinkType],
         epoch: Duration,
         comment: String,
     ) -> Result<Self, Failure> {
         if let Some(to) = to {
             let capture = Capture {
-                interfaces: vec![Interface { name: "eth0".into(), link_type: LINKS[0] }],
+                interfaces: links.iter().enumerate().map(interface).collect(),
                 epoch,
                 application: concat!("fathom ", env!("CARGO_PKG_VERSION")).into(),
                 comment,

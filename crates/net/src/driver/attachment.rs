@@ -3,8 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
-use fathom_device::Device;
-use fathom_impair::Conditions;
+use fathom_device::{Device, Medium};
+use fathom_impair::{Conditions, Framing, Impairment};
 use fathom_stack::{Interface, InterfaceId};
 use fathom_wire::EthernetAddress;
 
@@ -37,14 +37,16 @@ impl Attachment {
         }
     }
 
-    /// Names the interface. Without this it is `eth` and its number.
+    /// Names the interface. Without this it is `eth` and its number, or `tun` and its number where
+    /// frames are IP packets.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Attachment {
         self.name = Some(name.into());
         self
     }
 
-    /// Sets our Ethernet address. Without this it is the device's, or a random one.
+    /// Sets our Ethernet address. Without this it is the device's, or a random one. Without meaning on a
+    /// device whose frames are IP packets.
     #[must_use]
     pub fn address(mut self, address: EthernetAddress) -> Attachment {
         self.address = Some(address);
@@ -76,20 +78,33 @@ impl Attachment {
         // A host knows the MTU of its own link; what is larger would only be dropped there.
         let limits = [self.up.mtu, self.down.mtu].into_iter().flatten();
         let mtu = limits.fold(self.device.mtu(), usize::min);
-        let address = self.address.or(self.device.address().map(EthernetAddress));
-        let address = address.unwrap_or_else(|| random_address(host));
+        let number = host.interfaces().len();
+        let named = |kind: &str| self.name.clone().unwrap_or_else(|| format!("{kind}{number}"));
+        let (interface, framing) = match self.device.medium() {
+            Medium::Ethernet => {
+                let address = self.address.or(self.device.address().map(EthernetAddress));
+                let address = address.unwrap_or_else(|| random_address(host));
+                (Interface::ethernet(named("eth"), address), Framing::Ethernet)
+            }
+            Medium::Ip => (Interface::ip(named("tun")), Framing::Ip),
+        };
         let (receive, transmit) = self.device.split();
         let port = Arc::new(Port::new(receive.fd(), transmit.fd())?);
-
-        let name = self.name.unwrap_or_else(|| format!("eth{}", host.interfaces().len()));
-        let interface = host.add_interface(Interface { mtu, ..Interface::ethernet(name, address) });
+        let interface = host.add_interface(Interface { mtu, ..interface });
         let seed = self.seed.unwrap_or_else(|| host.random_u64());
-        let receive = ReceivePort::new(interface, receive, self.down, seed, Arc::clone(&port));
-        // Another one, so that the two directions do not lose the same frames.
-        let transmit = TransmitPort::new(interface, transmit, self.up, !seed, Arc::clone(&port));
+        let down = impairment(self.down, framing, seed);
+        // Another seed, so that the two directions do not lose the same frames.
+        let up = impairment(self.up, framing, !seed);
+        let receive = ReceivePort::new(interface, receive, down, Arc::clone(&port));
+        let transmit = TransmitPort::new(interface, transmit, up, Arc::clone(&port));
         pump.add(receive, transmit, port);
         Ok(interface)
     }
+}
+
+/// A link with these conditions, unless it is perfect.
+fn impairment<T: Clone>(conditions: Conditions, framing: Framing, seed: u64) -> Option<Impairment<T>> {
+    (conditions != Conditions::default()).then(|| Impairment::new(conditions, seed).with_framing(framing))
 }
 
 /// A locally administered address of one station (IEEE 802, 8.2).

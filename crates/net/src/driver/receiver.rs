@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::BytesMut;
 use fathom_device::ReceiveHalf;
-use fathom_impair::{Conditions, Impairment};
+use fathom_impair::Impairment;
 use fathom_stack::{Batch, InterfaceId};
 use fathom_wire::Instant;
 
@@ -61,11 +61,9 @@ impl ReceivePort {
     pub(super) fn new(
         interface: InterfaceId,
         half: Box<dyn ReceiveHalf>,
-        conditions: Conditions,
-        seed: u64,
+        impairment: Option<Impairment<()>>,
         port: Arc<Port>,
     ) -> ReceivePort {
-        let impairment = impairment(conditions, seed);
         ReceivePort { interface, half, port, buffer: BytesMut::new(), batch: Batch::new(), impairment }
     }
 
@@ -108,9 +106,4 @@ impl ReceivePort {
             }
         }
     }
-}
-
-/// A link with these conditions, unless it is perfect.
-pub(super) fn impairment<T: Clone>(conditions: Conditions, seed: u64) -> Option<Impairment<T>> {
-    (conditions != Conditions::default()).then(|| Impairment::new(conditions, seed))
 }

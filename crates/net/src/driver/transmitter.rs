@@ -8,14 +8,13 @@ use std::sync::atomic::Ordering;
 use arrayvec::ArrayVec;
 use bytes::Bytes;
 use fathom_device::TransmitHalf;
-use fathom_impair::{Conditions, Impairment};
+use fathom_impair::Impairment;
 use fathom_record::{DropReason, RecordId};
 use fathom_stack::{InterfaceId, Transmit, TransmitChecksum};
 use fathom_wire::Instant;
 
 use super::Clock;
 use super::pump::Port;
-use super::receiver::impairment;
 use crate::Host;
 
 /// Frames taken from the stack at a time.
@@ -80,11 +79,9 @@ impl TransmitPort {
     pub(super) fn new(
         interface: InterfaceId,
         half: Box<dyn TransmitHalf>,
-        conditions: Conditions,
-        seed: u64,
+        impairment: Option<Impairment<Option<RecordId>>>,
         port: Arc<Port>,
     ) -> TransmitPort {
-        let impairment = impairment(conditions, seed);
         TransmitPort { interface, half, port, waiting: VecDeque::new(), impairment }
     }
 

@@ -8,6 +8,8 @@ use rustix::io::Errno;
 use rustix::ioctl::{Opcode, Setter, Updater, ioctl};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
+use crate::InterfaceKind;
+
 /// Which interface to attach to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Attach {
@@ -18,11 +20,25 @@ pub(super) enum Attach {
 }
 
 /// Makes `tun`, a descriptor of the driver, the other end of the interface `name`.
-pub(super) fn attach(tun: &OwnedFd, name: &str, attach: Attach) -> Result<(), Errno> {
-    let mut flags = libc::IFF_TAP | libc::IFF_NO_PI;
+pub(super) fn attach(tun: &OwnedFd, kind: InterfaceKind, name: &str, attach: Attach) -> Result<(), Errno> {
+    let kind = match kind {
+        InterfaceKind::Tap => libc::IFF_TAP,
+        InterfaceKind::Tun => libc::IFF_TUN,
+    };
+    let mut flags = kind | libc::IFF_NO_PI;
     if attach == Attach::New {
         flags |= libc::IFF_TUN_EXCL;
     }
+    match set_interface(tun, name, flags) {
+        // One that takes several queues has to be asked for as such.
+        Err(Errno::INVAL) if attach == Attach::Existing => {
+            set_interface(tun, name, flags | libc::IFF_MULTI_QUEUE)
+        }
+        result => result,
+    }
+}
+
+fn set_interface(tun: &OwnedFd, name: &str, flags: libc::c_int) -> Result<(), Errno> {
     let mut request = request(name);
     // The flags are bits of a 16-bit field; the top one is its sign.
     request.ifr_ifru.ifru_flags = flags as u16 as libc::c_short;
