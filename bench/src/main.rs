@@ -3,15 +3,68 @@
 //! Machines differ and are noisy: what counts are the ratios, taken from interleaved pairs.
 #![allow(clippy::print_stdout, reason = "a benchmark prints its results")]
 
+mod bulk;
+mod ends;
+mod pairs;
 mod request_reply;
 
-fn main() {
-    let wanted: Vec<String> = std::env::args().skip(1).collect();
-    match wanted.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] | ["request-reply"] => request_reply::run(),
-        _ => {
-            println!("benchmarks: request-reply");
-            std::process::exit(2);
+use std::process::ExitCode;
+
+use ends::Form;
+
+/// The benchmarks, in the order in which they run.
+const BENCHMARKS: [(&str, fn()); 2] = [("bulk", bulk::run), ("request-reply", request_reply::run)];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    if let ["work", load, stack @ ("fathom" | "smoltcp"), amount] = arguments[..] {
+        return work(load, stack, amount);
+    }
+    let known = |name: &&str| BENCHMARKS.iter().any(|(known, _)| known == name);
+    if !arguments.iter().all(known) {
+        print!("{}", usage());
+        return ExitCode::from(2);
+    }
+    println!(
+        "fathom beside other stacks: medians of interleaved pairs, in brackets the middle half of the ratios"
+    );
+    for (name, run) in BENCHMARKS {
+        if arguments.is_empty() || arguments.contains(&name) {
+            println!();
+            run();
         }
     }
+    ExitCode::SUCCESS
+}
+
+/// A fixed amount of work by one stack, for a profiler that counts instructions.
+fn work(load: &str, stack: &str, amount: &str) -> ExitCode {
+    let Ok(amount) = amount.parse() else {
+        print!("{}", usage());
+        return ExitCode::from(2);
+    };
+    match load {
+        "bulk" => bulk::work(Form::Mtu1500, stack, amount),
+        "super-segments" => bulk::work(Form::SuperSegments, stack, amount),
+        "request-reply" => request_reply::work(stack, amount),
+        _ => {
+            print!("{}", usage());
+            return ExitCode::from(2);
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn usage() -> String {
+    let names: Vec<&str> = BENCHMARKS.iter().map(|(name, _)| *name).collect();
+    format!(
+        "cargo xtask bench [NAME…]\n\n\
+         Runs all benchmarks, or those named: {}.\n\n\
+         cargo xtask bench work LOAD STACK AMOUNT\n\n\
+         Does a fixed amount of work and prints nothing, for a profiler such as callgrind: \n\
+         LOAD is bulk or super-segments (AMOUNT in bytes) or request-reply (AMOUNT in exchanges), \n\
+         STACK is fathom or smoltcp.\n",
+        names.join(", ")
+    )
 }

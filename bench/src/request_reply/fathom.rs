@@ -1,44 +1,13 @@
-//! fathom's engine under the load: two stacks joined by batches of frames.
+//! fathom's engine under the load.
 
 use std::net::SocketAddr;
 
-use bytes::BytesMut;
-use fathom_stack::{
-    Batch, Config, Frame, Interface, InterfaceId, ListenerId, Seed, Stack, TcpConnect, TcpId, TcpListen,
-};
-use fathom_wire::{EthernetAddress, Instant};
+use fathom_stack::{ListenerId, TcpConnect, TcpId, TcpListen};
+use fathom_wire::Instant;
 
 use super::{FIRST_PORT, Load, MESSAGE, SERVER_PORT};
-
-struct End {
-    stack: Stack,
-    interface: InterfaceId,
-    incoming: Batch,
-}
-
-impl End {
-    fn new(number: u8) -> Self {
-        let mut stack = Stack::new(Config::default(), Seed::from_u64(u64::from(number)));
-        let address = EthernetAddress([2, 0, 0, 0, 0, number]);
-        let interface = stack.add_interface(Interface::ethernet("eth0", address));
-        let cidr = format!("10.0.0.{number}/24").parse().expect("an address");
-        stack.add_address(Instant::ZERO, interface, cidr).expect("one address fits");
-        End { stack, interface, incoming: Batch::default() }
-    }
-
-    /// Hands every frame that waits to the other end, each written once into a buffer of its own.
-    fn transmit(&mut self, now: Instant, to: &mut Batch) {
-        while let Some(transmit) = self.stack.poll_transmit(now, self.interface) {
-            let mut frame = BytesMut::zeroed(transmit.len());
-            transmit.write_to(&mut frame);
-            to.push(Frame::new(frame.freeze()));
-        }
-    }
-
-    fn receive(&mut self, now: Instant) {
-        self.stack.handle_frames(now, self.interface, &mut self.incoming);
-    }
-}
+use crate::ends::Form;
+use crate::ends::fathom::End;
 
 /// A client and a server of ours with one busy connection beside idle ones.
 pub(super) struct Fathom {
@@ -79,7 +48,7 @@ fn connect(client: &mut End, server: &mut End, listener: ListenerId, port: u16) 
 
 impl Load for Fathom {
     fn new(idle: usize) -> Self {
-        let (mut client, mut server) = (End::new(1), End::new(2));
+        let (mut client, mut server) = (End::new(1, Form::Mtu1500), End::new(2, Form::Mtu1500));
         let local = SocketAddr::from(([0, 0, 0, 0], SERVER_PORT));
         let listener =
             server.stack.tcp_listen(Instant::ZERO, TcpListen::at(local)).expect("the port is free");
@@ -102,12 +71,8 @@ impl Load for Fathom {
         let mut buffer = [0; MESSAGE];
         self.now += std::time::Duration::from_micros(10);
         let now = self.now;
-        for end in [&mut self.client, &mut self.server] {
-            if end.stack.poll_timeout().is_some_and(|deadline| deadline <= now) {
-                end.stack.handle_timeout(now);
-            }
-            while end.stack.poll_event().is_some() {}
-        }
+        self.client.turn(now);
+        self.server.turn(now);
         let sent = self.client.stack.tcp(now, self.near).expect("open").send(&[1; MESSAGE]);
         assert_eq!(sent, Ok(MESSAGE));
         self.client.transmit(now, &mut self.server.incoming);

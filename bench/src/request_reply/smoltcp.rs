@@ -1,100 +1,13 @@
-//! smoltcp 0.14 under the same load: two interfaces joined by two queues of frames.
+//! smoltcp 0.14 under the same load.
 
-use std::collections::VecDeque;
-
-use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
-use smoltcp::phy::{self, Device, DeviceCapabilities, Medium};
+use smoltcp::iface::SocketHandle;
 use smoltcp::socket::tcp;
 use smoltcp::time::Instant;
-use smoltcp::wire::{EthernetAddress, HardwareAddress, IpAddress, IpCidr, IpEndpoint};
+use smoltcp::wire::{IpAddress, IpEndpoint};
 
 use super::{ACTIVE_BUFFER, FIRST_PORT, IDLE_BUFFER, Load, MESSAGE, SERVER_PORT};
-
-/// One direction of the wire: each frame in a contiguous buffer of its own.
-type Queue = VecDeque<Vec<u8>>;
-
-/// The device of one end: takes from one queue and gives to the other.
-#[derive(Default)]
-struct Wire {
-    incoming: Queue,
-    outgoing: Queue,
-}
-
-struct Received(Vec<u8>);
-struct Room<'a>(&'a mut Queue);
-
-impl phy::RxToken for Received {
-    fn consume<R, F: FnOnce(&[u8]) -> R>(self, f: F) -> R {
-        f(&self.0)
-    }
-}
-
-impl phy::TxToken for Room<'_> {
-    fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, len: usize, f: F) -> R {
-        let mut frame = vec![0; len];
-        let result = f(&mut frame);
-        self.0.push_back(frame);
-        result
-    }
-}
-
-impl Device for Wire {
-    type RxToken<'a> = Received;
-    type TxToken<'a> = Room<'a>;
-
-    fn receive(&mut self, _now: Instant) -> Option<(Received, Room<'_>)> {
-        let frame = self.incoming.pop_front()?;
-        Some((Received(frame), Room(&mut self.outgoing)))
-    }
-
-    fn transmit(&mut self, _now: Instant) -> Option<Room<'_>> {
-        Some(Room(&mut self.outgoing))
-    }
-
-    fn capabilities(&self) -> DeviceCapabilities {
-        let mut capabilities = DeviceCapabilities::default();
-        capabilities.max_transmission_unit = 1514;
-        capabilities.medium = Medium::Ethernet;
-        capabilities
-    }
-}
-
-struct End {
-    interface: Interface,
-    wire: Wire,
-    sockets: SocketSet<'static>,
-}
-
-impl End {
-    fn new(number: u8) -> Self {
-        let mut wire = Wire::default();
-        let address = HardwareAddress::Ethernet(EthernetAddress([2, 0, 0, 0, 0, number]));
-        let mut config = Config::new(address);
-        config.random_seed = u64::from(number);
-        let mut interface = Interface::new(config, &mut wire, Instant::ZERO);
-        interface.update_ip_addrs(|addresses| {
-            let full = addresses.push(IpCidr::new(IpAddress::v4(10, 0, 0, number), 24));
-            assert!(full.is_ok(), "one address fits");
-        });
-        End { interface, wire, sockets: SocketSet::new(Vec::new()) }
-    }
-
-    fn add(&mut self, buffer: usize) -> SocketHandle {
-        let receive = tcp::SocketBuffer::new(vec![0; buffer]);
-        let send = tcp::SocketBuffer::new(vec![0; buffer]);
-        let mut socket = tcp::Socket::new(receive, send);
-        socket.set_nagle_enabled(false);
-        self.sockets.add(socket)
-    }
-
-    fn socket(&mut self, handle: SocketHandle) -> &mut tcp::Socket<'static> {
-        self.sockets.get_mut(handle)
-    }
-
-    fn poll(&mut self, now: Instant) {
-        self.interface.poll(now, &mut self.wire, &mut self.sockets);
-    }
-}
+use crate::ends::Form;
+use crate::ends::smoltcp::End;
 
 /// A client and a server of smoltcp with one busy connection beside idle ones.
 pub(super) struct Smoltcp {
@@ -108,9 +21,9 @@ pub(super) struct Smoltcp {
 impl Smoltcp {
     fn step(&mut self) {
         self.client.poll(self.now);
-        self.server.wire.incoming.append(&mut self.client.wire.outgoing);
+        self.client.hand_over(&mut self.server);
         self.server.poll(self.now);
-        self.client.wire.incoming.append(&mut self.server.wire.outgoing);
+        self.server.hand_over(&mut self.client);
     }
 
     fn pass_on(from: &mut End, handle: SocketHandle, buffer: &mut [u8]) -> usize {
@@ -120,7 +33,7 @@ impl Smoltcp {
 
 impl Load for Smoltcp {
     fn new(idle: usize) -> Self {
-        let (mut client, mut server) = (End::new(1), End::new(2));
+        let (mut client, mut server) = (End::new(1, Form::Mtu1500), End::new(2, Form::Mtu1500));
         let target = IpEndpoint::new(IpAddress::v4(10, 0, 0, 2), SERVER_PORT);
         let mut pairs = Vec::new();
         for number in 0..=idle {
@@ -162,15 +75,15 @@ impl Load for Smoltcp {
         let sent = self.client.socket(near).send_slice(&[1; MESSAGE]);
         assert_eq!(sent, Ok(MESSAGE));
         self.client.poll(self.now);
-        self.server.wire.incoming.append(&mut self.client.wire.outgoing);
+        self.client.hand_over(&mut self.server);
         self.server.poll(self.now);
         assert_eq!(Self::pass_on(&mut self.server, far, &mut buffer), MESSAGE);
         let sent = self.server.socket(far).send_slice(&buffer);
         assert_eq!(sent, Ok(MESSAGE));
         self.server.poll(self.now);
-        self.client.wire.incoming.append(&mut self.server.wire.outgoing);
+        self.server.hand_over(&mut self.client);
         self.client.poll(self.now);
         assert_eq!(Self::pass_on(&mut self.client, near, &mut buffer), MESSAGE);
-        self.server.wire.incoming.append(&mut self.client.wire.outgoing);
+        self.client.hand_over(&mut self.server);
     }
 }
