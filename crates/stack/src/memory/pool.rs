@@ -22,6 +22,13 @@ const SPARE_BODY_PIECES: usize = 64;
 /// falls to a twentieth of its speed when the destination lies just above the source within a page.
 const COPY_AT_ONCE: usize = 2048;
 
+/// Copies `from` to `to`, which are of the same length.
+pub(super) fn copy(from: &[u8], to: &mut [u8]) {
+    for (from, to) in from.chunks(COPY_AT_ONCE).zip(to.chunks_mut(COPY_AT_ONCE)) {
+        to.copy_from_slice(from);
+    }
+}
+
 /// The two sizes of blocks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum BlockSize {

@@ -10,7 +10,7 @@ use alloc::collections::VecDeque;
 use arrayvec::ArrayVec;
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::pool::{Block, BlockSize};
+use super::pool::{Block, BlockSize, copy};
 use super::{BlockPool, MemoryBudget};
 use crate::packet::MAX_SLICES;
 
@@ -205,7 +205,7 @@ impl Body {
         for bytes in pieces.chain(open) {
             let part = &bytes[skip.min(bytes.len())..];
             let take = part.len().min(out.len() - done);
-            out[done..done + take].copy_from_slice(&part[..take]);
+            copy(&part[..take], &mut out[done..done + take]);
             done += take;
             skip = 0;
             if done == out.len() {
