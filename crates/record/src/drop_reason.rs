@@ -98,6 +98,8 @@ drop_reasons! {
     TcpBadAddress = "tcp_bad_address",
     /// The timestamp is older than the last one (RFC 7323 5.3).
     TcpPaws = "tcp_paws",
+    /// Without the timestamps that both ends agreed on (RFC 7323 3.2).
+    TcpNoTimestamps = "tcp_no_timestamps",
     /// Outside the receive window (RFC 9293 3.10.7.4, first).
     TcpOutOfWindow = "tcp_out_of_window",
     /// A reset whose sequence number proves nothing (RFC 5961 3.2).

@@ -39,6 +39,10 @@ pub struct TcpConfig {
     /// How many segments at the start of a connection are acknowledged at once, so that the peer's
     /// congestion window opens without waiting for timers.
     pub quick_acks: u8,
+    /// Drops segments without the timestamps that both ends agreed on (RFC 7323 3.2: SHOULD). Off, as in
+    /// Linux: middleboxes strip options of single segments, the third of a handshake above all, and the
+    /// connection would stall for good. What has no timestamp is not protected by PAWS.
+    pub require_timestamps: bool,
     /// Challenge acknowledgements of one connection within half a second (RFC 5961 7).
     pub challenge_acks: u8,
     /// Resets a second in answer to segments without a connection.
@@ -65,6 +69,7 @@ impl Default for TcpConfig {
             half_open_per_listener: 1024,
             ack_delay: Duration::from_millis(40),
             quick_acks: 16,
+            require_timestamps: false,
             challenge_acks: 2,
             resets_per_second: 1000,
             ephemeral_ports: (49152, 65535),

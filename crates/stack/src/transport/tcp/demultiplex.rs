@@ -322,6 +322,8 @@ fn read(arrived: &Arrived) -> Result<TcpHeader, DropReason> {
     if arrived.broadcast {
         return Err(DropReason::TcpBadAddress);
     }
+    // RFC 9293 has no segment with SYN and FIN, or SYN and RST, and none without SYN, FIN, RST and ACK: no
+    // sender of ours or others' makes one, and the answer that 3.10.7.1 would have serves port scanners.
     let controls = header.flags & (TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST);
     let contradictory = controls.bits().count_ones() > 1 && controls.contains(TcpFlags::SYN);
     if contradictory || (controls.is_empty() && !header.flags.contains(TcpFlags::ACK)) {

@@ -162,6 +162,9 @@ impl HalfOpen {
                 Disposition::DropReply(DropReason::TcpPaws, self.ack(cx, cause))
             });
         }
+        if !flags.contains(TcpFlags::RST) && self.lacks_timestamp(cx, header) {
+            return Stay(Disposition::Drop(DropReason::TcpNoTimestamps));
+        }
         // First: check the sequence number.
         if !acceptable(seq, len, self.irs + 1, u32::from(self.window).max(1)) {
             // Without data there is nothing that its sender would have to know, and two ends that disagree
@@ -180,7 +183,9 @@ impl HalfOpen {
                 Stay(Disposition::DropReply(DropReason::TcpChallengeReset, self.ack(cx, cause)))
             };
         }
-        // Fourth: check the SYN bit (RFC 5961 4.2).
+        // Fourth: check the SYN bit (RFC 5961 4.2). RFC 9293 3.10.7.4 has it back to LISTEN here, which
+        // would let anybody end a handshake who guesses a sequence number within the window. A peer that has
+        // started anew answers the challenge with a reset that hits.
         if flags.contains(TcpFlags::SYN) {
             return Stay(Disposition::DropReply(DropReason::TcpChallengeSyn, self.ack(cx, cause)));
         }
@@ -224,6 +229,11 @@ impl HalfOpen {
     fn is_older(&self, header: &TcpHeader) -> bool {
         let older = |stamp: TcpTimestamps| (stamp.value.wrapping_sub(self.ts_recent) as i32) < 0;
         self.timestamps && header.options.timestamps.is_some_and(older)
+    }
+
+    /// Whether a segment lacks the timestamps that the SYNs agreed on, where that counts.
+    fn lacks_timestamp(&self, cx: &Context<'_>, header: &TcpHeader) -> bool {
+        cx.config.tcp.require_timestamps && self.timestamps && header.options.timestamps.is_none()
     }
 
     /// RCV.NXT: what follows the peer's SYN.

@@ -2,7 +2,7 @@
 
 use core::net::SocketAddr;
 
-use fathom_wire::SeqNumber;
+use fathom_wire::{SeqNumber, TcpHeader};
 
 use super::connection::{Connection, Flags};
 use super::recovery::LossRecovery as _;
@@ -25,7 +25,10 @@ impl TcpLayer {
                 concerned
             }
             Some(FlowRef::HalfOpen(key)) => {
-                let concerned = self.half_open.get(key).is_some_and(|half_open| half_open.sent(seq));
+                // No link is too narrow for a SYN-ACK, whatever a router is said to have said.
+                let possible = !matches!(error.kind, IcmpErrorKind::PacketTooBig { .. });
+                let concerned =
+                    possible && self.half_open.get(key).is_some_and(|half_open| half_open.sent(seq));
                 if concerned && is_hard(error.kind) {
                     self.remove_half_open(cx, key);
                 }
@@ -52,8 +55,7 @@ impl Connection {
         }
         self.set_trigger(cx, error.cause);
         if let IcmpErrorKind::PacketTooBig { mtu } = error.kind {
-            self.on_packet_too_big(cx, mtu);
-            return true;
+            return self.on_packet_too_big(cx, mtu);
         }
         let Some(meaning) = meaning(error.kind) else { return true };
         if self.state.is_opening() {
@@ -68,15 +70,17 @@ impl Connection {
     }
 
     /// A router cannot pass our segments on. Those in flight are lost for their size, which is no sign of
-    /// congestion: they are sent again at once, cut for the smaller path.
-    fn on_packet_too_big(&mut self, cx: &mut Context<'_>, mtu: u32) {
-        let largest = self.snd.mss() + self.option_bytes() + 20;
-        let too_large =
-            mtu == 0 || mtu < largest + super::options::ip_header_len(self.tuple.remote_address) as u32;
-        if too_large && !self.state.is_opening() {
-            self.recovery.on_too_big(self.snd.una, self.snd.nxt);
-            self.want_transmit(cx);
+    /// congestion: they are sent again at once, cut for the smaller path. False when nothing that we sent
+    /// can have been too large: then somebody made it up (RFC 5927 7.2).
+    fn on_packet_too_big(&mut self, cx: &mut Context<'_>, mtu: u32) -> bool {
+        let headers = TcpHeader::LEN + super::options::ip_header_len(self.tuple.remote_address);
+        let largest = self.snd.mss() + self.option_bytes() + headers as u32;
+        if self.state.is_opening() || mtu >= largest {
+            return false;
         }
+        self.recovery.on_too_big(self.snd.una, self.snd.nxt);
+        self.want_transmit(cx);
+        true
     }
 
     /// No segment can leave towards the peer.

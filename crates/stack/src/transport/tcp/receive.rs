@@ -69,13 +69,18 @@ impl Connection {
     fn receive_ordered(&mut self, cx: &mut Context<'_>, segment: &mut Segment<'_>) -> Result<(), Refusal> {
         self.skip_known_syn(cx, segment);
         self.check_timestamp(cx, segment)?;
-        self.check_sequence(cx, segment)?;
+        let window_closed = self.check_sequence(cx, segment)?;
         self.check_reset(cx, segment)?;
         self.check_syn(cx, segment)?;
         self.check_ack(cx, segment)?;
         self.update_ts_recent(cx, segment);
         self.process_ack(cx, segment);
-        // Sixth, URG: urgent data is ordinary data to us (RFC 6093 6), so nothing is done.
+        // Sixth, URG. RFC 9293 3.8.5 has the program told of urgent data (MUST-32, MUST-33), and RFC 6093 6
+        // advises programs against it, with middleboxes that clear the pointer. So the data is delivered in
+        // line as any other, nobody is told, and the pointer, whatever it says, moves nothing.
+        if window_closed {
+            return Err(Refusal::Drop(DropReason::TcpOutOfWindow));
+        }
         self.process_text(cx, segment)?;
         self.process_fin(cx, segment);
         Ok(())
@@ -103,9 +108,12 @@ impl Connection {
         if !self.flags.contains(Flags::TIMESTAMPS) || segment.flags.contains(TcpFlags::RST) {
             return Ok(());
         }
-        // RFC 7323 3.2 wants a segment without timestamps dropped. Middleboxes that strip options would
-        // then stall the connection, so like Linux we take it, unprotected by PAWS.
-        let Some(stamp) = segment.header.options.timestamps else { return Ok(()) };
+        let Some(stamp) = segment.header.options.timestamps else {
+            return match cx.config.tcp.require_timestamps {
+                true => Err(Refusal::Drop(DropReason::TcpNoTimestamps)),
+                false => Ok(()),
+            };
+        };
         let older = (stamp.value.wrapping_sub(self.ack.ts_recent) as i32) < 0;
         if !older || self.ack.ts_recent_age(cx.now) > PAWS_VALID {
             return Ok(());
@@ -114,16 +122,22 @@ impl Connection {
         Err(Refusal::Drop(DropReason::TcpPaws))
     }
 
-    /// RFC 9293 3.10.7.4, first: check the sequence number.
-    fn check_sequence(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>) -> Result<(), Refusal> {
+    /// RFC 9293 3.10.7.4, first: check the sequence number. Gives whether only the acknowledgement of the
+    /// segment counts: "if the RCV.WND is zero, no segments will be acceptable, but special allowance should
+    /// be made to accept valid ACKs". The peer's window probes are such.
+    fn check_sequence(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>) -> Result<bool, Refusal> {
         let reset = segment.flags.contains(TcpFlags::RST);
         // Of a reset only the sequence number counts, whatever text it has.
         let len = if reset { 0 } else { segment.seq_len() };
         if self.rcv.accepts(segment.seq, len) {
-            return Ok(());
+            return Ok(false);
         }
         if !reset {
             self.acknowledge_refused(cx, segment);
+        }
+        let probe = self.rcv.window() == 0 && segment.seq == self.rcv.nxt;
+        if probe && !segment.flags.contains(TcpFlags::SYN) {
+            return Ok(true);
         }
         Err(Refusal::Drop(DropReason::TcpOutOfWindow))
     }
@@ -175,7 +189,8 @@ impl Connection {
     }
 
     /// RFC 9293 3.10.7.4, fourth: check the SYN bit, with RFC 5961 4.2. (Third, security and compartment:
-    /// we have neither.)
+    /// we have neither.) SYN-RECEIVED is no exception here: that a SYN sends a passive open back to LISTEN
+    /// would let anybody end a handshake who guesses a sequence number within the window.
     fn check_syn(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>) -> Result<(), Refusal> {
         if !segment.flags.contains(TcpFlags::SYN) {
             return Ok(());

@@ -108,11 +108,16 @@ impl Connection {
             self.flags.remove(Flags::RESET_DUE);
             self.emit_reset(cx)
         } else if self.state.is_opening() {
-            if !self.flags.contains(Flags::SYN_DUE) {
-                return Transmission::Nothing;
+            if self.flags.contains(Flags::SYN_DUE) {
+                self.flags.remove(Flags::SYN_DUE);
+                self.emit_syn(cx, path)
+            } else {
+                // What SYN-RECEIVED owes: the answer to a segment that is not acceptable.
+                match self.ack.due() {
+                    Some(why) => self.emit_ack(cx, why),
+                    None => return Transmission::Nothing,
+                }
             }
-            self.flags.remove(Flags::SYN_DUE);
-            self.emit_syn(cx, path)
         } else if self.state == State::Closed {
             return Transmission::Nothing;
         } else {

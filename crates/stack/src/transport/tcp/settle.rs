@@ -15,9 +15,9 @@ use crate::socket::TcpId;
 use crate::timer::TimerKey;
 
 impl TcpLayer {
-    /// Draws the consequences of what happened to a connection. Gives the acknowledgement of the peer's FIN
-    /// when the connection has just come into TIME-WAIT: it is the last segment, and no longer the
-    /// connection's.
+    /// Draws the consequences of what happened to a connection. Gives the acknowledgement of the peer's FIN,
+    /// if it is owed, when the connection has just come into TIME-WAIT: it is the last segment, and no longer
+    /// the connection's.
     pub(super) fn settle(&mut self, cx: &mut Context<'_>, id: TcpId) -> Option<Departing> {
         let connection = self.connections.get_mut(id.0)?;
         let attached = !connection.flags.contains(Flags::DETACHED);
@@ -43,8 +43,10 @@ impl TcpLayer {
 
     fn enter_time_wait(&mut self, cx: &mut Context<'_>, id: TcpId) -> Option<Departing> {
         let connection = self.connections.get_mut(id.0)?;
+        // From CLOSING the FIN may have been acknowledged before.
+        let owed = connection.ack.due().is_some();
         let mut time_wait = TimeWait::new(connection);
-        let last = time_wait.acknowledge_fin(cx, connection.trigger());
+        let last = owed.then(|| time_wait.acknowledge_fin(cx, connection.trigger()));
         connection.flags.insert(Flags::DETACHED);
         connection.timers.cancel(cx);
         connection.ack.settled();
@@ -55,7 +57,7 @@ impl TcpLayer {
         self.time_wait_order.push_back(key);
         self.flows.replace(hash, |flow| flow == FlowRef::Connection(id.0), FlowRef::TimeWait(key));
         self.restart_time_wait(cx, key);
-        Some(last)
+        last
     }
 
     /// At the limit the oldest leaves.

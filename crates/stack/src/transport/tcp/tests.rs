@@ -6,4 +6,6 @@ mod harness;
 mod memory;
 mod random;
 mod receive;
+mod rules;
 mod send;
+mod states;

@@ -23,9 +23,12 @@ impl Connection {
                 return Disposition::Drop(DropReason::TcpBadAck);
             }
             // The peer still has a connection of ours that we have forgotten. Our reset ends it there, and
-            // another SYN at once saves the second until the timer would send it.
-            self.flags.insert(Flags::SYN_DUE);
-            self.want_transmit(cx);
+            // another SYN at once saves the second until the timer would send it. Not without limit: a peer
+            // in TIME-WAIT heeds no reset (RFC 1337) and answers each SYN that is not new.
+            if self.may_challenge(cx) {
+                self.flags.insert(Flags::SYN_DUE);
+                self.want_transmit(cx);
+            }
             let answer = reset::to_acknowledgement(cx, &self.tuple, ack, segment.cause);
             return Disposition::DropReply(DropReason::TcpBadAck, answer);
         }

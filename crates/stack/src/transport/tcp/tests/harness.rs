@@ -41,13 +41,15 @@ pub(super) struct Seg {
     pub(super) ack: SeqNumber,
     pub(super) flags: TcpFlags,
     pub(super) window: u16,
+    /// The urgent pointer.
+    pub(super) urgent: u16,
     pub(super) options: WireOptions,
     pub(super) data: Vec<u8>,
 }
 
 impl Seg {
     pub(super) fn new(flags: TcpFlags, seq: SeqNumber, ack: SeqNumber) -> Self {
-        Seg { seq, ack, flags, window: 65_535, options: WireOptions::default(), data: Vec::new() }
+        Seg { seq, ack, flags, window: 65_535, urgent: 0, options: WireOptions::default(), data: Vec::new() }
     }
 
     pub(super) fn data(self, data: &[u8]) -> Self {
@@ -71,8 +73,9 @@ impl Seg {
 
 impl From<&Departing> for Seg {
     fn from(departing: &Departing) -> Self {
-        let TcpHeader { seq, ack, flags, window, options, .. } = TcpHeader::parse(&departing.header).unwrap();
-        Seg { seq, ack, flags, window, options, data: departing.slices.concat() }
+        let TcpHeader { seq, ack, flags, window, urgent, options, .. } =
+            TcpHeader::parse(&departing.header).unwrap();
+        Seg { seq, ack, flags, window, urgent, options, data: departing.slices.concat() }
     }
 }
 
@@ -166,7 +169,7 @@ impl Host {
             ack: seg.ack,
             flags: seg.flags,
             window: seg.window,
-            urgent: 0,
+            urgent: seg.urgent,
             options: seg.options.clone(),
         };
         let mut payload = BytesMut::zeroed(header.header_len());
