@@ -97,6 +97,9 @@ pub struct TcpOptions {
     pub timestamps: bool,
     /// Offer window scaling (RFC 7323 2). Without it the window is at most 65,535 bytes.
     pub window_scaling: bool,
+    /// Offer selective acknowledgements (RFC 2018), in both directions: what arrives out of order is
+    /// reported, and what the peer reports steers what is sent again.
+    pub sack: bool,
 }
 
 impl Default for TcpOptions {
@@ -109,6 +112,7 @@ impl Default for TcpOptions {
             hop_limit: None,
             timestamps: true,
             window_scaling: true,
+            sack: true,
         }
     }
 }

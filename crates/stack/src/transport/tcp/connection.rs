@@ -8,7 +8,7 @@ use alloc::boxed::Box;
 use bitflags::bitflags;
 use bytes::Bytes;
 use fathom_record::{CwndReason, Engine, FlowId, Limit, RecordId};
-use fathom_wire::{Instant, SeqNumber, TcpFlags, TcpHeader};
+use fathom_wire::{Instant, SackBlock, SeqNumber, TcpFlags, TcpHeader};
 
 use super::ack::AckState;
 use super::congestion::{Controller, Reno};
@@ -63,6 +63,8 @@ bitflags! {
         const DETACHED = 1 << 10;
         /// The connection was opened by us.
         const ACTIVE = 1 << 11;
+        /// Both ends take selective acknowledgements (RFC 2018).
+        const SACK = 1 << 12;
     }
 }
 
@@ -136,6 +138,8 @@ pub(super) struct Cold {
     /// When the current interval for challenge acknowledgements began, and how many there were in it.
     pub(super) challenges_since: Instant,
     pub(super) challenges: u8,
+    /// What arrived although it was there, and is not yet reported (RFC 2883).
+    pub(super) duplicate: Option<SackBlock>,
     pub(super) trace: Option<Box<Trace>>,
 }
 
@@ -196,6 +200,7 @@ impl Connection {
                 timeout_una: iss,
                 challenges_since: Instant::ZERO,
                 challenges: 0,
+                duplicate: None,
                 trace: None,
             }),
         }
@@ -203,12 +208,13 @@ impl Connection {
 
     /// Takes over what the SYNs agreed on.
     pub(super) fn negotiated(&mut self, irs: SeqNumber, negotiated: &Negotiated) {
-        let Negotiated { peer_mss, window_scale, timestamps } = *negotiated;
+        let Negotiated { peer_mss, window_scale, timestamps, sack } = *negotiated;
         self.cold.irs = irs;
         self.rcv.start(irs, window_scale.is_some());
         self.snd.peer_mss = peer_mss;
         self.snd.shift = window_scale.unwrap_or(0);
         self.flags.set(Flags::TIMESTAMPS, timestamps.is_some());
+        self.flags.set(Flags::SACK, sack);
         if let Some(value) = timestamps {
             self.ack.ts_recent = value;
         }

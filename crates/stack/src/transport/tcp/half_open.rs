@@ -57,6 +57,8 @@ pub(crate) struct HalfOpen {
     /// The shift of the windows that we send, 0 if they are not scaled.
     shift: u8,
     timestamps: bool,
+    /// Both ends take selective acknowledgements (RFC 2018 2).
+    sack: bool,
     pub(super) progress: Progress,
     /// How often the SYN-ACK was sent again.
     pub(super) retries: u8,
@@ -100,6 +102,7 @@ impl HalfOpen {
             window_scale: negotiated.window_scale,
             shift: negotiated.window_scale.map_or(0, |_| options::window_shift(ours.receive_buffer)),
             timestamps: negotiated.timestamps.is_some(),
+            sack: negotiated.sack,
             progress: Progress::Undecided,
             retries: 0,
         }
@@ -121,7 +124,7 @@ impl HalfOpen {
         self.sent_at = cx.now;
         let shift = self.window_scale.map(|_| options::window_shift(ours.receive_buffer));
         let stamps = self.timestamps.then(|| self.stamp(cx));
-        let options = options::syn_options(self.mss, shift, stamps);
+        let options = options::syn_options(self.mss, shift, stamps, self.sack);
         self.emit(cx, self.iss, TcpFlags::SYN | TcpFlags::ACK, (why, cause), options)
     }
 
@@ -217,6 +220,7 @@ impl HalfOpen {
             peer_mss: self.peer_mss,
             window_scale: self.window_scale,
             timestamps: self.timestamps.then_some(self.ts_recent),
+            sack: self.sack,
         };
         connection.negotiated(self.irs, &negotiated);
         connection.resume_passive_open(self.sent_at, self.retries, self.window);

@@ -1,4 +1,4 @@
-//! What the options of the SYNs agree on (RFC 9293 3.2, RFC 6691, RFC 7323).
+//! What the options of the SYNs agree on (RFC 9293 3.2, RFC 6691, RFC 7323, RFC 2018).
 
 use core::net::IpAddr;
 
@@ -26,6 +26,8 @@ pub(super) struct Negotiated {
     pub(super) window_scale: Option<u8>,
     /// The peer's timestamp, when both ends send them.
     pub(super) timestamps: Option<u32>,
+    /// Both ends report what arrives out of order (RFC 2018 2).
+    pub(super) sack: bool,
 }
 
 impl Negotiated {
@@ -40,6 +42,7 @@ impl Negotiated {
                 .filter(|_| ours.window_scaling)
                 .map(|shift| shift.min(MAX_SHIFT)),
             timestamps: syn.options.timestamps.filter(|_| ours.timestamps).map(|stamp| stamp.value),
+            sack: syn.options.sack_permitted && ours.sack,
         }
     }
 }
@@ -64,13 +67,21 @@ pub(super) fn window_shift(receive_buffer: usize) -> u8 {
     (0..MAX_SHIFT).find(|shift| receive_buffer >> shift <= usize::from(u16::MAX)).unwrap_or(MAX_SHIFT)
 }
 
-/// The options of a SYN or SYN-ACK. In a SYN-ACK only what the SYN had may stand (RFC 7323 1.3, 2.5, 3.2).
+/// The options of a SYN or SYN-ACK. In a SYN-ACK only what the SYN had may stand (RFC 7323 1.3, 2.5, 3.2);
+/// SACK-permitted in no other segment (RFC 2018 2).
 pub(super) fn syn_options(
     mss: u16,
     window_shift: Option<u8>,
     timestamps: Option<TcpTimestamps>,
+    sack_permitted: bool,
 ) -> WireOptions {
-    WireOptions { mss: Some(mss), window_scale: window_shift, timestamps, ..WireOptions::default() }
+    WireOptions {
+        mss: Some(mss),
+        window_scale: window_shift,
+        timestamps,
+        sack_permitted,
+        ..WireOptions::default()
+    }
 }
 
 #[cfg(test)]
@@ -91,22 +102,24 @@ mod tests {
     fn an_option_counts_only_if_both_ends_have_it() {
         let remote = IpAddr::from([10, 0, 0, 1]);
         let stamp = TcpTimestamps { value: 7, echo: 0 };
-        let full = TcpHeader { options: syn_options(1460, Some(9), Some(stamp)), ..TcpHeader::default() };
+        let full =
+            TcpHeader { options: syn_options(1460, Some(9), Some(stamp), true), ..TcpHeader::default() };
         let bare = TcpHeader::default();
         let on = TcpOptions::default();
-        let off = TcpOptions { timestamps: false, window_scaling: false, ..TcpOptions::default() };
-        let both = Negotiated { peer_mss: 1460, window_scale: Some(9), timestamps: Some(7) };
+        let off =
+            TcpOptions { timestamps: false, window_scaling: false, sack: false, ..TcpOptions::default() };
+        let both = Negotiated { peer_mss: 1460, window_scale: Some(9), timestamps: Some(7), sack: true };
         assert_eq!(Negotiated::new(&full, remote, &on), both);
-        let none = Negotiated { peer_mss: 1460, window_scale: None, timestamps: None };
+        let none = Negotiated { peer_mss: 1460, window_scale: None, timestamps: None, sack: false };
         assert_eq!(Negotiated::new(&full, remote, &off), none);
-        let default = Negotiated { peer_mss: 536, window_scale: None, timestamps: None };
+        let default = Negotiated { peer_mss: 536, window_scale: None, timestamps: None, sack: false };
         assert_eq!(Negotiated::new(&bare, remote, &on), default);
     }
 
     /// RFC7323-R4
     #[test]
     fn a_tiny_mss_or_a_wild_shift_is_brought_into_range() {
-        let syn = TcpHeader { options: syn_options(0, Some(255), None), ..TcpHeader::default() };
+        let syn = TcpHeader { options: syn_options(0, Some(255), None, false), ..TcpHeader::default() };
         let negotiated = Negotiated::new(&syn, IpAddr::from([1; 16]), &TcpOptions::default());
         assert_eq!((negotiated.peer_mss, negotiated.window_scale), (48, Some(14)));
     }

@@ -5,13 +5,18 @@
 //! earlier one brought, which is what an injector would try), and held pieces never overlap.
 
 use alloc::collections::BTreeMap;
+use core::ops::Range;
 
+use arrayvec::ArrayVec;
 use bytes::Bytes;
 
+use super::ranges::Ranges;
 use crate::memory::{MemoryBudget, PIECE_OVERHEAD};
 
 /// Pieces shorter than this are copied, so that they do not pin the frame they came in.
 const COPY_BELOW: usize = 512;
+/// Most blocks of a SACK option (RFC 2018 3).
+pub(crate) const MAX_BLOCKS: usize = 4;
 
 /// Pieces of the peer's stream that lie behind a hole.
 #[derive(Debug, Default)]
@@ -22,15 +27,20 @@ pub(crate) struct Reassembly {
     charged: usize,
     /// Where the peer's FIN is, when it has been seen.
     fin: Option<u64>,
+    /// What the pieces and the FIN cover together: what may be reported as received (RFC 2018 4).
+    runs: Ranges,
+    /// Where segments arrived last, each in another run, the latest first. More than one report can name,
+    /// since runs grow together and are delivered.
+    recent: ArrayVec<u64, { 2 * MAX_BLOCKS }>,
 }
 
 /// What became of a segment.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Stored {
-    /// All of it that was new is held.
-    All,
-    /// Some of it found no room.
-    NotAll,
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Inserted {
+    /// All of it that was new is held; otherwise some of it found no room.
+    pub(crate) whole: bool,
+    /// The first part of it that was held before.
+    pub(crate) duplicate: Option<Range<u64>>,
 }
 
 impl Reassembly {
@@ -46,7 +56,36 @@ impl Reassembly {
 
     /// The peer's FIN has arrived, behind a hole.
     pub(crate) fn note_fin(&mut self, position: u64) {
-        self.fin.get_or_insert(position);
+        let at = *self.fin.get_or_insert(position);
+        self.runs.insert(at..at + 1);
+        self.touch(at);
+    }
+
+    /// How many ranges a report of what is held would have, were there room for all.
+    pub(crate) fn blocks(&self) -> usize {
+        self.runs.count()
+    }
+
+    /// The ranges that a report names: the one that the latest segment belongs to, then those that were
+    /// added to before it, then others from the lowest on, as many as there is room for (RFC 2018 4).
+    pub(crate) fn report(&self, room: usize) -> ArrayVec<Range<u64>, MAX_BLOCKS> {
+        let mut report = ArrayVec::new();
+        let recent = self.recent.iter().filter_map(|position| self.runs.around(*position));
+        for range in recent.chain(self.runs.iter().take(MAX_BLOCKS)) {
+            if report.len() < room.min(MAX_BLOCKS) && !report.contains(&range) {
+                report.push(range);
+            }
+        }
+        report
+    }
+
+    /// A segment has arrived at `position`: the run that it lies in is reported first.
+    fn touch(&mut self, position: u64) {
+        let Some(latest) = self.runs.around(position) else { return };
+        let runs = &self.runs;
+        self.recent.retain(|other| !latest.contains(other) && runs.around(*other).is_some());
+        self.recent.truncate(self.recent.capacity() - 1);
+        self.recent.insert(0, position);
     }
 
     /// Bytes held and their overhead.
@@ -63,9 +102,16 @@ impl Reassembly {
         budget: &mut MemoryBudget,
         limit: usize,
         position: u64,
-        mut data: Bytes,
-    ) -> Stored {
-        let mut position = position;
+        data: Bytes,
+    ) -> Inserted {
+        let duplicate = self.runs.first_within(position..position + data.len() as u64);
+        let whole = self.fill(budget, limit, position, data);
+        self.touch(position);
+        Inserted { whole, duplicate }
+    }
+
+    /// Holds what is new of a segment; false when some of it found no room.
+    fn fill(&mut self, budget: &mut MemoryBudget, limit: usize, mut position: u64, mut data: Bytes) -> bool {
         // A piece that begins before may cover the first part.
         if let Some((&start, piece)) = self.pieces.range(..=position).next_back() {
             let covered = (start + piece.len() as u64).saturating_sub(position).min(data.len() as u64);
@@ -78,7 +124,7 @@ impl Reassembly {
             let gap = next.map_or(u64::MAX, |(start, _)| start - position).min(data.len() as u64);
             let part = data.split_to(gap as usize);
             if !part.is_empty() && !self.hold(budget, limit, position, part) {
-                return Stored::NotAll;
+                return false;
             }
             position += gap;
             if let Some((_, covered)) = next {
@@ -87,12 +133,13 @@ impl Reassembly {
                 position += covered as u64;
             }
         }
-        Stored::All
+        true
     }
 
     /// Takes the piece that begins at `position`.
     pub(crate) fn take(&mut self, budget: &mut MemoryBudget, position: u64) -> Option<Bytes> {
         let piece = self.pieces.remove(&position)?;
+        self.runs.remove(position..position + piece.len() as u64);
         self.release(budget, piece.len());
         Some(piece)
     }
@@ -100,6 +147,7 @@ impl Reassembly {
     /// Gives everything up.
     pub(crate) fn clear(&mut self, budget: &mut MemoryBudget) {
         self.pieces.clear();
+        self.runs = Ranges::default();
         budget.release(core::mem::take(&mut self.charged));
     }
 
@@ -109,11 +157,14 @@ impl Reassembly {
             let Some(last) = self.pieces.last_entry().filter(|last| *last.key() > position) else {
                 return false;
             };
+            let start = *last.key();
             let displaced = last.remove().len();
+            self.runs.remove(start..start + displaced as u64);
             self.release(budget, displaced);
         }
         self.charged += cost;
         let part = if part.len() < COPY_BELOW { Bytes::copy_from_slice(&part) } else { part };
+        self.runs.insert(position..position + part.len() as u64);
         self.pieces.insert(position, part);
         true
     }
@@ -163,10 +214,12 @@ mod tests {
         let limit = 8 * (PIECE_OVERHEAD + 1);
         for island in 0..20 {
             let stored = reassembly.insert(&mut budget, limit, 2 + 2 * island, Bytes::from_static(b"i"));
-            assert_eq!(stored == Stored::All, island < 8);
+            assert_eq!(stored.whole, island < 8);
         }
-        assert_eq!(reassembly.insert(&mut budget, limit, 0, Bytes::from_static(b"ab")), Stored::All);
+        assert!(reassembly.insert(&mut budget, limit, 0, Bytes::from_static(b"ab")).whole);
         assert!(reassembly.charged() <= limit);
+        let reported: u64 = reassembly.runs.iter().map(|run| run.end - run.start).sum();
+        assert_eq!(reported, reassembly.pieces.values().map(|piece| piece.len() as u64).sum::<u64>());
         assert_eq!(drain(&mut reassembly, &mut budget, 0), b"abi");
     }
 
@@ -191,7 +244,9 @@ mod tests {
             for (position, len, byte) in segments {
                 let stored =
                     reassembly.insert(&mut budget, NO_LIMIT, start + position, Bytes::from(vec![byte; len]));
-                prop_assert_eq!(stored, Stored::All);
+                prop_assert!(stored.whole);
+                let held = (position..position + len as u64).find(|at| model[*at as usize].is_some());
+                prop_assert_eq!(stored.duplicate.map(|duplicate| duplicate.start), held.map(|at| start + at));
                 for held in &mut model[position as usize..position as usize + len] {
                     held.get_or_insert(byte);
                 }
@@ -199,6 +254,15 @@ mod tests {
                     reassembly.pieces.values().map(|piece| piece.len() + PIECE_OVERHEAD).sum();
                 prop_assert_eq!(reassembly.charged(), recomputed);
                 prop_assert_eq!(budget.in_use(), recomputed);
+                // What is reported is held, whole runs of it, and the last segment's run comes first.
+                let report = reassembly.report(3);
+                prop_assert_eq!(report.len(), reassembly.blocks().min(3));
+                for run in &report {
+                    let (from, to) = ((run.start - start) as usize, (run.end - start) as usize);
+                    prop_assert!(model[from..to].iter().all(Option::is_some));
+                    prop_assert!(model[to].is_none() && (from == 0 || model[from - 1].is_none()));
+                }
+                prop_assert!(len == 0 || report[0].contains(&(start + position)));
             }
             for position in 0..400 {
                 let run: Vec<u8> = model[position..].iter().map_while(|byte| *byte).collect();

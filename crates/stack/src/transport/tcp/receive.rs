@@ -133,6 +133,9 @@ impl Connection {
             return Ok(false);
         }
         if !reset {
+            if !segment.flags.contains(TcpFlags::SYN) {
+                self.note_duplicate(segment.seq, segment.seq + len);
+            }
             self.acknowledge_refused(cx, segment);
         }
         let probe = self.rcv.window() == 0 && segment.seq == self.rcv.nxt;

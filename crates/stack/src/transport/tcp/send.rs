@@ -99,6 +99,8 @@ pub(super) struct Plan {
     pub(super) len: u32,
     pub(super) fin: bool,
     pub(super) why: SendReason,
+    /// Bytes of data in each of the segments that it is cut into.
+    pub(super) segment: u32,
 }
 
 impl Connection {
@@ -225,17 +227,18 @@ impl Connection {
         };
         let end = self.snd.end(&self.send_buffer);
         let fin = (from + len).gt(end);
-        Some(Plan { seq: from, len: len - u32::from(fin), fin, why })
+        Some(Plan { seq: from, len: len - u32::from(fin), fin, why, segment: self.snd.mss() })
     }
 
     /// A window probe: what the window takes, and if it takes nothing one byte of new data, or the FIN
     /// (RFC 9293 3.8.6.1).
     fn plan_probe(&self) -> Option<Plan> {
         let waiting = self.snd.end(&self.send_buffer).distance_from(self.snd.nxt);
-        let len = waiting.min(self.snd.usable().max(1)).min(self.snd.mss());
+        let segment = self.new_data_mss();
+        let len = waiting.min(self.snd.usable().max(1)).min(segment);
         let fin = waiting == 0 && self.flags.contains(Flags::FIN_QUEUED) && !self.snd.fin_sent;
         let why = SendReason::WindowProbe { number: self.cold.expiries };
-        (len > 0 || fin).then_some(Plan { seq: self.snd.nxt, len, fin, why })
+        (len > 0 || fin).then_some(Plan { seq: self.snd.nxt, len, fin, why, segment })
     }
 
     /// New data or the FIN, or what holds it back.
@@ -253,17 +256,18 @@ impl Connection {
         let in_flight = self.recovery.in_flight(snd.una, snd.nxt, snd.mss());
         let room = self.congestion_room(in_flight);
         let len = waiting.min(budget).min(usable).min(room);
-        let full = len - len % snd.mss();
+        let segment = self.new_data_mss();
+        let full = len - len % segment;
         let ends = len == waiting;
         if ends && fin_waits && usable > len {
             // The FIN goes with the last of the data, however short that is.
-            return Ok(Plan { seq: snd.nxt, len, fin: true, why: SendReason::Fin });
+            return Ok(Plan { seq: snd.nxt, len, fin: true, why: SendReason::Fin, segment });
         }
         if waiting == 0 {
             return Err(if usable == 0 { Limit::ReceiveWindow } else { Limit::CongestionWindow });
         }
-        let new_data = |len| Ok(Plan { seq: snd.nxt, len, fin: false, why: SendReason::NewData });
-        if ends && !len.is_multiple_of(snd.mss()) {
+        let new_data = |len| Ok(Plan { seq: snd.nxt, len, fin: false, why: SendReason::NewData, segment });
+        if ends && !len.is_multiple_of(segment) {
             // RFC 9293 3.7.4, Nagle, in the variant that waits only for another short segment: a short end
             // of the data goes if none is on its way.
             let short_waits = snd.short_end.gt(snd.una);
@@ -275,7 +279,7 @@ impl Connection {
         if full > 0 {
             return new_data(full);
         }
-        if usable < waiting.min(snd.mss()) {
+        if usable < waiting.min(segment) {
             // RFC 9293 3.8.6.2.1, (3): less than a segment goes if it is at least half of the largest
             // window that the peer ever had; otherwise the persist timer decides.
             if usable > 0 && 2 * u64::from(usable) >= u64::from(snd.max_wnd) && room >= usable {
@@ -316,7 +320,7 @@ impl Connection {
         let fin_only = waiting == 0 && self.flags.contains(Flags::FIN_QUEUED) && !self.snd.fin_sent;
         usable > 0
             && (fin_only
-                || usable >= waiting.min(self.snd.mss())
+                || usable >= waiting.min(self.new_data_mss())
                 || 2 * u64::from(usable) >= u64::from(self.snd.max_wnd))
     }
 }

@@ -7,5 +7,6 @@ mod memory;
 mod random;
 mod receive;
 mod rules;
+mod sack;
 mod send;
 mod states;

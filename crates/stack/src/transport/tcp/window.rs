@@ -87,6 +87,11 @@ impl ReceiveSpace {
         self.adv.distance_from(self.nxt)
     }
 
+    /// The sequence number of a position in the peer's stream, which lies at RCV.NXT or behind it.
+    pub(super) fn seq_at(&self, position: u64) -> SeqNumber {
+        self.nxt + (position - self.position) as u32
+    }
+
     /// Whether any part of a segment lies in the window.
     pub(super) fn accepts(&self, seq: SeqNumber, len: u32) -> bool {
         acceptable(seq, len, self.nxt, self.window())

@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::event::Readiness;
 use crate::transport::tcp::ack::AckDue;
 use crate::transport::tcp::connection::{Connection, Flags, Segment};
-use crate::transport::tcp::reassembly::{Reassembly, Stored};
+use crate::transport::tcp::reassembly::{Inserted, Reassembly};
 
 /// Slices shorter than this are copied together when some wait already, so that they do not pin the frames
 /// they came in for long.
@@ -50,10 +50,11 @@ impl Connection {
 
     /// Cuts off what lies outside of the window, on either side. A FIN behind the right edge goes with
     /// what is cut.
-    fn trim(&self, segment: &mut Segment<'_>) {
+    fn trim(&mut self, segment: &mut Segment<'_>) {
         if segment.seq.lt(self.rcv.nxt) {
             let known = self.rcv.nxt.distance_from(segment.seq).min(segment.data.len() as u32);
             let _ = segment.data.split_to(known as usize);
+            self.note_duplicate(segment.seq, segment.seq + known);
             segment.seq += known;
         }
         let room = self.rcv.adv.distance_from(segment.seq) as usize;
@@ -120,22 +121,24 @@ impl Connection {
         if opened && self.reassembly.is_some() {
             cx.record(self.trigger(), || Engine::HoleOpened { flow, seq: missing.0 });
         }
-        match stored {
-            Stored::All => Ok(()),
-            Stored::NotAll => {
-                segment.flags.remove(TcpFlags::FIN);
-                Err(Refusal::Drop(DropReason::TcpReassemblyFull))
-            }
+        if !stored {
+            segment.flags.remove(TcpFlags::FIN);
+            return Err(Refusal::Drop(DropReason::TcpReassemblyFull));
         }
+        Ok(())
     }
 
-    /// Holds what lies behind a hole. Twice the window bounds what the pieces cost together.
-    fn hold(&mut self, cx: &mut Context<'_>, position: u64, data: Bytes) -> Stored {
+    /// Holds what lies behind a hole; false when some of it found no room. Twice the window bounds what
+    /// the pieces cost together.
+    fn hold(&mut self, cx: &mut Context<'_>, position: u64, data: Bytes) -> bool {
         let limit = 2 * self.rcv.capacity as usize + 4096;
         let reassembly = self.reassembly.get_or_insert_default();
-        let stored = reassembly.insert(cx.memory, limit, position, data);
+        let Inserted { whole, duplicate } = reassembly.insert(cx.memory, limit, position, data);
         self.drop_empty_reassembly();
-        stored
+        if let Some(duplicate) = duplicate {
+            self.note_duplicate(self.rcv.seq_at(duplicate.start), self.rcv.seq_at(duplicate.end));
+        }
+        whole
     }
 
     fn drop_empty_reassembly(&mut self) {

@@ -47,7 +47,7 @@ pub(in crate::transport::tcp) fn departing(
 impl Connection {
     /// Sends what was planned, and notes that it was sent.
     pub(super) fn emit_planned(&mut self, cx: &mut Context<'_>, plan: Plan) -> Departing {
-        let Plan { seq, len, fin, why } = plan;
+        let Plan { seq, len, fin, why, segment } = plan;
         let offset = seq.distance_from(self.snd.una) as usize;
         let slices = self.send_buffer.slices(offset, len as usize);
         let ends = offset + len as usize == self.send_buffer.len();
@@ -55,16 +55,19 @@ impl Connection {
         flags.set(TcpFlags::FIN, fin);
         // RFC 9293 3.9.1, SHLD-27: a push where the data of the program ends.
         flags.set(TcpFlags::PSH, len > 0 && ends);
-        let mut segment = self.emit(cx, seq, flags, why, len);
-        segment.slices = slices;
-        segment.segment_size = segment_size(len, self.snd.mss());
+        // What is sent again goes without the report when it would have to be cut in two for it.
+        let reports = len.min(segment) + self.sack_bytes() <= self.snd.mss();
+        let mut departing = self.emit(cx, seq, flags, why, len, reports);
+        departing.slices = slices;
+        departing.segment_size = segment_size(len, segment);
         self.note_sent(cx, plan, ends);
-        segment
+        departing
     }
 
-    fn note_sent(&mut self, cx: &mut Context<'_>, Plan { seq, len, fin, why }: Plan, ends: bool) {
+    fn note_sent(&mut self, cx: &mut Context<'_>, plan: Plan, ends: bool) {
+        let Plan { seq, len, fin, why, segment } = plan;
         let to = seq + len + u32::from(fin);
-        let segments = u64::from(len.div_ceil(self.snd.mss()).max(1));
+        let segments = u64::from(len.div_ceil(segment).max(1));
         self.cold.statistics.segments_sent += segments - 1;
         if seq.lt(self.snd.nxt) {
             self.cold.statistics.retransmits += segments;
@@ -88,7 +91,7 @@ impl Connection {
         self.snd.fin_sent |= fin;
         self.cold.last_sent_at = cx.now;
         self.cold.statistics.bytes_sent += u64::from(len);
-        if ends && len % self.snd.mss() != 0 {
+        if ends && !len.is_multiple_of(segment) {
             self.snd.short_end = to;
         }
         self.start_retransmission_timer(cx);
@@ -96,23 +99,23 @@ impl Connection {
 
     /// An acknowledgement and nothing else.
     pub(super) fn emit_ack(&mut self, cx: &mut Context<'_>, why: SendReason) -> Departing {
-        self.emit(cx, self.snd.nxt, TcpFlags::ACK, why, 0)
+        self.emit(cx, self.snd.nxt, TcpFlags::ACK, why, 0, true)
     }
 
     /// A reset of a connection that was synchronized. The sequence number is the one that the peer expects
     /// if it has all that was sent.
     pub(super) fn emit_reset(&mut self, cx: &mut Context<'_>) -> Departing {
-        self.emit(cx, self.snd.nxt, TcpFlags::RST | TcpFlags::ACK, SendReason::Reset, 0)
+        self.emit(cx, self.snd.nxt, TcpFlags::RST | TcpFlags::ACK, SendReason::Reset, 0, false)
     }
 
     /// A SYN, or a SYN-ACK after SYNs have crossed.
     pub(super) fn emit_syn(&mut self, cx: &mut Context<'_>, path: &Path) -> Departing {
         let answering = self.state == State::SynReceived;
         let ours = &self.cold.options;
-        let (scaling, stamps) = if answering {
-            (self.rcv.scaled(), self.flags.contains(Flags::TIMESTAMPS))
+        let (scaling, stamps, sack) = if answering {
+            (self.rcv.scaled(), self.flags.contains(Flags::TIMESTAMPS), self.flags.contains(Flags::SACK))
         } else {
-            (ours.window_scaling, ours.timestamps)
+            (ours.window_scaling, ours.timestamps, ours.sack)
         };
         let options = options::syn_options(
             options::announced_mss(path.mtu, self.tuple.remote_address),
@@ -121,6 +124,7 @@ impl Connection {
                 value: self.timestamp(cx.now),
                 echo: if answering { self.ack.ts_recent } else { 0 },
             }),
+            sack,
         );
         let (flags, why) = if answering {
             (TcpFlags::SYN | TcpFlags::ACK, SendReason::SynAck)
@@ -153,12 +157,16 @@ impl Connection {
         flags: TcpFlags,
         why: SendReason,
         len: u32,
+        reports: bool,
     ) -> Departing {
         let timestamps = self
             .flags
             .contains(Flags::TIMESTAMPS)
             .then(|| TcpTimestamps { value: self.timestamp(cx.now), echo: self.ack.ts_recent });
-        let options = WireOptions { timestamps, ..WireOptions::default() };
+        let mut options = WireOptions { timestamps, ..WireOptions::default() };
+        if reports {
+            self.report(&mut options.sack);
+        }
         self.emit_with(cx, seq, flags, why, len, options)
     }
 

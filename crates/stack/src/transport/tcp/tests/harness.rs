@@ -65,6 +65,11 @@ impl Seg {
         self
     }
 
+    pub(super) fn sack_permitted(mut self) -> Self {
+        self.options.sack_permitted = true;
+        self
+    }
+
     pub(super) fn stamp(mut self, value: u32, echo: u32) -> Self {
         self.options.timestamps = Some(TcpTimestamps { value, echo });
         self
