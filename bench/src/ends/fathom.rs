@@ -1,20 +1,14 @@
 //! A host of fathom's engine.
 
 use std::collections::VecDeque;
-use std::num::NonZeroU16;
 
 use bytes::{Bytes, BytesMut};
 use fathom_stack::{
-    Batch, Config, Frame, Interface, InterfaceId, Offload, ReceivedChecksum, Seed, Stack, Transmit,
-    TransmitChecksum,
+    Batch, Config, Frame, Interface, InterfaceId, Offload, ReceivedChecksum, Seed, Stack, TransmitChecksum,
 };
 use fathom_wire::{EthernetAddress, Instant};
 
 use super::{BUFFER, Form, SMALL_BUFFER};
-
-/// Bytes copied at once: some C libraries copy more at a time by an instruction that is slow when source and
-/// destination lie unfavourably.
-const COPY_AT_ONCE: usize = 2048;
 
 /// A host with one interface.
 pub(crate) struct End {
@@ -41,14 +35,22 @@ impl End {
         let interface = stack.add_interface(interface);
         let cidr = format!("10.0.0.{number}/24").parse().expect("an address");
         stack.add_address(Instant::ZERO, interface, cidr).expect("one address fits");
-        End { stack, interface, incoming: Batch::default(), buffers: Buffers::default() }
+        End { stack, interface, incoming: Batch::default(), buffers: Buffers::new(form) }
     }
 
     /// Hands every frame that waits to the other end.
     pub(crate) fn transmit(&mut self, now: Instant, to: &mut Batch) {
-        while let Some(transmit) = self.stack.poll_transmit(now, self.interface) {
-            let frame = self.buffers.frame(&transmit);
-            to.push(frame);
+        loop {
+            let buffer = self.buffers.free();
+            let Some(written) = self.stack.poll_transmit_into(now, self.interface, buffer) else { return };
+            to.push(Frame {
+                segment_size: written.segment_size,
+                checksum: match written.checksum {
+                    TransmitChecksum::Complete => ReceivedChecksum::Unverified,
+                    TransmitChecksum::Partial { .. } => ReceivedChecksum::Partial,
+                },
+                ..Frame::new(self.buffers.take_written())
+            });
         }
     }
 
@@ -67,41 +69,31 @@ impl End {
 }
 
 /// Device buffers, used again when nobody refers to them any more.
-#[derive(Default)]
 struct Buffers {
-    small: VecDeque<BytesMut>,
-    large: VecDeque<BytesMut>,
+    /// Bytes of each.
+    size: usize,
+    /// The next to be written to, and then the one that was given out first.
+    ring: VecDeque<BytesMut>,
 }
 
 impl Buffers {
-    fn frame(&mut self, transmit: &Transmit) -> Frame {
-        let (segment_size, checksum) = (transmit.segment_size, transmit.checksum);
-        let bytes = self.bytes(transmit.len(), transmit.parts());
-        Frame {
-            segment_size: segment_size.and_then(|size| NonZeroU16::new(size.get())),
-            checksum: match checksum {
-                TransmitChecksum::Complete => ReceivedChecksum::Unverified,
-                TransmitChecksum::Partial { .. } => ReceivedChecksum::Partial,
-            },
-            ..Frame::new(bytes)
-        }
+    fn new(form: Form) -> Self {
+        let size = if form == Form::Mtu1500 { SMALL_BUFFER } else { BUFFER };
+        Buffers { size, ring: VecDeque::new() }
     }
 
-    fn bytes<'a>(&mut self, len: usize, parts: impl Iterator<Item = &'a [u8]>) -> Bytes {
-        let (size, pool) =
-            if len <= SMALL_BUFFER { (SMALL_BUFFER, &mut self.small) } else { (BUFFER, &mut self.large) };
-        // Oldest first: when that is in use still, one more is needed.
-        let mut buffer = match pool.front_mut().is_some_and(|oldest| oldest.try_reclaim(size)) {
-            true => pool.pop_front().unwrap_or_default(),
-            false => BytesMut::with_capacity(size),
-        };
-        for part in parts {
-            for piece in part.chunks(COPY_AT_ONCE) {
-                buffer.extend_from_slice(piece);
-            }
+    /// An empty buffer.
+    fn free(&mut self) -> &mut BytesMut {
+        if !self.ring.front_mut().is_some_and(|oldest| oldest.try_reclaim(self.size)) {
+            self.ring.push_front(BytesMut::with_capacity(self.size));
         }
-        let bytes = buffer.split().freeze();
-        pool.push_back(buffer);
-        bytes
+        &mut self.ring[0]
+    }
+
+    /// The frame that was written to the empty buffer.
+    fn take_written(&mut self) -> Bytes {
+        let frame = self.ring[0].split().freeze();
+        self.ring.rotate_left(1);
+        frame
     }
 }

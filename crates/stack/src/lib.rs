@@ -52,7 +52,7 @@ pub use packet::IcmpErrorKind;
 pub use random::Seed;
 pub use socket::{IcmpId, ListenerId, SocketId, TcpId, UdpId};
 pub use stack::{Family, Icmp, ReceivedDatagram, Stack, Tcp, Udp};
-pub use transmit::{MAX_HEADERS, Transmit, TransmitChecksum};
+pub use transmit::{MAX_HEADERS, Transmit, TransmitChecksum, Written};
 pub use transport::icmp::{IcmpError, IcmpEvent, IcmpEventKind};
 pub use transport::tcp::{
     ConnectError, Decision, Incoming, IncomingId, ListenAt, TcpConnect, TcpError, TcpInfo, TcpListen,

@@ -10,5 +10,5 @@ mod pool;
 mod rope;
 
 pub(crate) use budget::MemoryBudget;
-pub(crate) use pool::BlockPool;
+pub(crate) use pool::{BlockPool, append_copy};
 pub(crate) use rope::{PIECE_OVERHEAD, Rope};

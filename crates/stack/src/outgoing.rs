@@ -11,15 +11,16 @@ use core::net::{IpAddr, Ipv4Addr};
 use core::num::NonZeroU16;
 
 use arrayvec::ArrayVec;
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 use fathom_record::RecordId;
 use fathom_wire::{EthernetAddress, Instant, IpHeader};
 
 pub(crate) use fragments::Fragments;
 pub(crate) use segments::Segments;
 
+use crate::memory::append_copy;
 use crate::packet::MAX_SLICES;
-use crate::transmit::{MAX_HEADERS, Transmit, TransmitChecksum};
+use crate::transmit::{MAX_HEADERS, Transmit, TransmitChecksum, Written};
 
 /// Charged for a packet in a queue beside its data: its headers and itself.
 const QUEUE_OVERHEAD: usize = 512;
@@ -131,6 +132,38 @@ impl Outgoing {
         Some(Transmit { headers, slices, segment_size, checksum, departure: now, cause: self.cause })
     }
 
+    /// Writes the next frame behind what `out` holds; `None` when all are made.
+    pub(crate) fn write_frame(&mut self, now: Instant, out: &mut BytesMut) -> Option<Written> {
+        let start = out.len();
+        let (checksum, segment_size) = match &mut self.cut {
+            Cut::Done => return None,
+            Cut::Whole { checksum, segment_size } => {
+                let rest = (*checksum, *segment_size);
+                out.reserve(self.headers.len() + slices_len(&self.slices));
+                out.extend_from_slice(&self.headers);
+                for slice in &self.slices {
+                    append_copy(out, slice);
+                }
+                self.slices.clear();
+                self.cut = Cut::Done;
+                rest
+            }
+            Cut::Segments(segments) => {
+                segments.write_next(&self.headers, &mut self.slices, out);
+                if self.slices.is_empty() {
+                    self.cut = Cut::Done;
+                }
+                (TransmitChecksum::Complete, None)
+            }
+            Cut::Fragments(_) => {
+                let frame = self.next_frame(now)?;
+                frame.append_to(out);
+                (frame.checksum, frame.segment_size)
+            }
+        };
+        Some(Written { len: out.len() - start, segment_size, checksum, departure: now, cause: self.cause })
+    }
+
     /// Whether all frames are made.
     pub(crate) fn is_done(&self) -> bool {
         matches!(self.cut, Cut::Done)
@@ -164,6 +197,20 @@ pub(crate) fn emit(headers: &mut Headers, len: usize, write: impl FnOnce(&mut [u
 #[inline]
 pub(crate) fn append(headers: &mut Headers, bytes: &[u8]) {
     headers.try_extend_from_slice(bytes).expect("the headers of all layers fit together");
+}
+
+/// Moves the first `len` bytes behind what `out` holds.
+fn copy_front(slices: &mut Slices, mut len: usize, out: &mut BytesMut) {
+    while len > 0 && !slices.is_empty() {
+        let first = &mut slices[0];
+        let part = len.min(first.len());
+        append_copy(out, &first[..part]);
+        len -= part;
+        first.advance(part);
+        if first.is_empty() {
+            slices.remove(0);
+        }
+    }
 }
 
 /// Takes the first `len` bytes, or what there is of them.

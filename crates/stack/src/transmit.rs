@@ -8,6 +8,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use fathom_record::RecordId;
 use fathom_wire::Instant;
 
+use crate::memory::append_copy;
 use crate::packet::MAX_SLICES;
 
 /// Most bytes of link, IP and transport header together: 18 + 60 + 60 = 138 for Ethernet with a tag, IPv4 and
@@ -77,17 +78,37 @@ impl Transmit {
     /// The frame in one piece. Copies it.
     pub fn to_bytes(&self) -> Bytes {
         let mut bytes = BytesMut::with_capacity(self.len());
-        bytes.extend_from_slice(&self.headers);
-        for slice in &self.slices {
-            bytes.extend_from_slice(slice);
-        }
+        self.append_to(&mut bytes);
         bytes.freeze()
+    }
+
+    /// Appends the frame to `out`.
+    pub(crate) fn append_to(&self, out: &mut BytesMut) {
+        for part in self.parts() {
+            append_copy(out, part);
+        }
     }
 
     /// The parts of the frame in their order, for a vectored write.
     pub fn parts(&self) -> impl Iterator<Item = &[u8]> {
         core::iter::once(self.headers.as_slice()).chain(self.slices.iter().map(|slice| slice.as_ref()))
     }
+}
+
+/// What is to be known of a frame that [`Stack::poll_transmit_into`](crate::Stack::poll_transmit_into) has
+/// written, as in [`Transmit`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Written {
+    /// Bytes of the frame.
+    pub len: usize,
+    /// For a super-segment that the device is to cut: data bytes of each segment but the last.
+    pub segment_size: Option<NonZeroU16>,
+    /// What is left to the device of the transport checksum.
+    pub checksum: TransmitChecksum,
+    /// When it should leave: not after now, unless the device paces.
+    pub departure: Instant,
+    /// The record of this frame, when recording is on.
+    pub cause: Option<RecordId>,
 }
 
 impl From<&Transmit> for Vec<u8> {

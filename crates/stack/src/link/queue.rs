@@ -4,10 +4,10 @@
 use alloc::collections::VecDeque;
 
 use fathom_record::DropReason;
+use fathom_wire::Instant;
 
 use crate::context::Context;
 use crate::outgoing::Outgoing;
-use crate::transmit::Transmit;
 
 /// The frames of an interface that the device pulls before it asks sockets.
 #[derive(Debug, Default)]
@@ -41,8 +41,13 @@ impl LinkQueue {
         self.current = Some(packet);
     }
 
-    /// The next frame: of the packet that was begun, else of the control queue.
-    pub(crate) fn next_frame(&mut self, cx: &mut Context<'_>) -> Option<Transmit> {
+    /// The next frame, as `make` makes it from its packet: the one that was begun, else the first of the
+    /// control queue.
+    pub(crate) fn next_frame<F>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut make: impl FnMut(&mut Outgoing, Instant) -> Option<F>,
+    ) -> Option<F> {
         loop {
             let packet = match &mut self.current {
                 Some(packet) => packet,
@@ -52,7 +57,7 @@ impl LinkQueue {
                     self.current.insert(packet)
                 }
             };
-            let frame = packet.next_frame(cx.now);
+            let frame = make(packet, cx.now);
             if packet.is_done() {
                 self.current = None;
             }

@@ -22,6 +22,13 @@ const SPARE_BODY_PIECES: usize = 64;
 /// falls to a twentieth of its speed when the destination lies just above the source within a page.
 const COPY_AT_ONCE: usize = 2048;
 
+/// Appends a copy of `data` to `out`.
+pub(crate) fn append_copy(out: &mut BytesMut, data: &[u8]) {
+    for part in data.chunks(COPY_AT_ONCE) {
+        out.extend_from_slice(part);
+    }
+}
+
 /// Copies `from` to `to`, which are of the same length.
 pub(super) fn copy(from: &[u8], to: &mut [u8]) {
     for (from, to) in from.chunks(COPY_AT_ONCE).zip(to.chunks_mut(COPY_AT_ONCE)) {
@@ -74,9 +81,7 @@ impl Block {
     /// Appends what there is room for, and gives its length.
     pub(super) fn write(&mut self, data: &[u8]) -> usize {
         let data = &data[..data.len().min(self.room)];
-        for part in data.chunks(COPY_AT_ONCE) {
-            self.bytes.extend_from_slice(part);
-        }
+        append_copy(&mut self.bytes, data);
         self.room -= data.len();
         data.len()
     }

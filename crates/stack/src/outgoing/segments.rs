@@ -3,10 +3,10 @@
 use core::net::IpAddr;
 use core::num::NonZeroU16;
 
-use bytes::Bytes;
+use bytes::BytesMut;
 use fathom_wire::{Checksum, IpHeader, IpProtocol, Ipv4Header, TcpFlags, UdpHeader, checksum};
 
-use super::{Cut, Headers, Outgoing, Slices, append, slices_len, take_front};
+use super::{Cut, Headers, Outgoing, Slices, append, copy_front, slices_len, take_front};
 use crate::transmit::Transmit;
 
 /// Offsets in the TCP header (RFC 9293 3.1).
@@ -33,10 +33,34 @@ impl Segments {
     /// The next segment: the headers of the super-segment, changed as it takes.
     pub(super) fn next(&mut self, headers: &Headers, rest: &mut Slices) -> (Headers, Slices) {
         let slices = take_front(rest, usize::from(self.size.get()));
-        let (first, last) = (self.offset == 0, rest.is_empty());
         let data_len = slices_len(&slices);
+        let mut data = Checksum::new();
+        for slice in &slices {
+            data.add(slice);
+        }
         let mut headers = copy(headers);
-        self.write_ip(&mut headers, data_len);
+        self.change(&mut headers, data_len, rest.is_empty(), &data);
+        (headers, slices)
+    }
+
+    /// Writes the next segment behind what `out` holds.
+    pub(super) fn write_next(&mut self, headers: &Headers, rest: &mut Slices, out: &mut BytesMut) {
+        let data_len = usize::from(self.size.get()).min(slices_len(rest));
+        out.reserve(headers.len() + data_len);
+        let start = out.len();
+        out.extend_from_slice(headers);
+        copy_front(rest, data_len, out);
+        let (headers, copied) = out[start..].split_at_mut(headers.len());
+        let mut data = Checksum::new();
+        data.add(copied);
+        self.change(headers, data_len, rest.is_empty(), &data);
+    }
+
+    /// Makes the headers of the super-segment those of the next segment, which has `data_len` bytes with the
+    /// sum `data`, and may be the last.
+    fn change(&mut self, headers: &mut [u8], data_len: usize, last: bool, data: &Checksum) {
+        let first = self.offset == 0;
+        self.write_ip(headers, data_len);
         let tcp = &mut headers[self.tcp_start..];
 
         let seq = u32::from_be_bytes([tcp[SEQ], tcp[SEQ + 1], tcp[SEQ + 2], tcp[SEQ + 3]]);
@@ -49,12 +73,11 @@ impl Segments {
             tcp[FLAGS] &= !(TcpFlags::CWR.bits() as u8);
         }
         tcp[CHECKSUM..CHECKSUM + 2].fill(0);
-        let checksum = self.checksum(tcp, &slices, data_len);
+        let checksum = self.checksum(tcp, data_len, data);
         tcp[CHECKSUM..CHECKSUM + 2].copy_from_slice(&checksum.to_be_bytes());
 
         self.offset += data_len as u32;
         self.index += 1;
-        (headers, slices)
     }
 
     fn write_ip(&self, headers: &mut [u8], data_len: usize) {
@@ -76,14 +99,12 @@ impl Segments {
         ip[field].copy_from_slice(&sum.to_be_bytes());
     }
 
-    fn checksum(&self, tcp: &[u8], slices: &[Bytes], data_len: usize) -> u16 {
+    fn checksum(&self, tcp: &[u8], data_len: usize, data: &Checksum) -> u16 {
         let mut sum = Checksum::new();
         let len = (tcp.len() + data_len) as u32;
         sum.pseudo_header(self.source, self.destination, IpProtocol::Tcp, len);
         sum.add(tcp);
-        for slice in slices {
-            sum.add(slice);
-        }
+        sum.combine(data);
         sum.finish()
     }
 }

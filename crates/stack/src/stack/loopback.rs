@@ -7,6 +7,7 @@ use super::{Parts, Stack};
 use crate::batch::ReceivedChecksum;
 use crate::interface::InterfaceId;
 use crate::internet::receive::Packet;
+use crate::outgoing::Outgoing;
 use crate::transmit::{Transmit, TransmitChecksum};
 
 /// Most packets at a time. Two sockets of one host that keep each other busy must not keep the caller.
@@ -26,12 +27,11 @@ impl Parts<'_> {
         const LOOPBACK: InterfaceId = InterfaceId::LOOPBACK;
         for _ in 0..PACKETS_AT_ONCE {
             self.sort_fresh();
-            if let Some(frame) = self.internet.queues[LOOPBACK.slot()].next_frame(&mut self.cx) {
+            let queue = &mut self.internet.queues[LOOPBACK.slot()];
+            if let Some(frame) = queue.next_frame(&mut self.cx, Outgoing::next_frame) {
                 self.handle_packet(packet(frame));
             } else if let Some(socket) = self.cx.sendable.pop(LOOPBACK) {
-                if let Some(frame) = self.pull(LOOPBACK, socket) {
-                    self.handle_packet(packet(frame));
-                }
+                self.pull(LOOPBACK, socket);
             } else {
                 return;
             }

@@ -2,6 +2,7 @@
 
 use core::net::IpAddr;
 
+use bytes::BytesMut;
 use fathom_record::{Direction, DropReason, FrameRecord, Kind};
 use fathom_wire::{EthernetAddress, Instant};
 
@@ -11,10 +12,10 @@ use crate::internet::transmit::{Hop, path, transmit};
 use crate::link::neighbour::Resolution;
 use crate::link::resolution;
 use crate::link::transmit::header_len;
-use crate::outgoing::completed;
+use crate::outgoing::{Outgoing, completed};
 use crate::packet::Transmission;
 use crate::socket::SocketId;
-use crate::transmit::Transmit;
+use crate::transmit::{Transmit, Written};
 
 impl Stack {
     /// The next frame to send on an interface, if any: the rest of a packet that became several frames, then
@@ -26,16 +27,34 @@ impl Stack {
             return None;
         }
         let mut parts = self.parts(now);
-        loop {
-            parts.talk_to_ourselves();
-            if let Some(frame) = parts.internet.queues[on.slot()].next_frame(&mut parts.cx) {
-                return Some(parts.tap(on, frame));
-            }
-            let socket = parts.cx.sendable.pop(on)?;
-            if let Some(frame) = parts.pull(on, socket) {
-                return Some(parts.tap(on, frame));
-            }
+        let frame = parts.next_frame(on, Outgoing::next_frame)?;
+        Some(parts.tap(on, frame))
+    }
+
+    /// As [`poll_transmit`](Stack::poll_transmit), with the frame written behind what `out` holds, in one
+    /// piece. For devices that want it so, this is the cheaper way: each byte of data is copied once, and of a
+    /// packet that becomes several frames no part is shared. `out` grows where it must; with room for the
+    /// largest frame of the interface it does not.
+    pub fn poll_transmit_into(
+        &mut self,
+        now: Instant,
+        on: InterfaceId,
+        out: &mut BytesMut,
+    ) -> Option<Written> {
+        if self.shared.recorder.is_enabled() {
+            // A frame that is recorded is shared with its record.
+            let frame = self.poll_transmit(now, on)?;
+            frame.append_to(out);
+            let (len, Transmit { segment_size, checksum, departure, cause, .. }) = (frame.len(), frame);
+            return Some(Written { len, segment_size, checksum, departure, cause });
         }
+        if !self.internet.interfaces.get(on.slot())?.up {
+            return None;
+        }
+        let mut parts = self.parts(now);
+        let written = parts.next_frame(on, |packet, now| packet.write_frame(now, out))?;
+        parts.count(written.len);
+        Some(written)
     }
 }
 
@@ -55,10 +74,35 @@ struct Flow {
 }
 
 impl Parts<'_> {
+    /// The next frame of an interface, as `make` makes it from its packet.
+    fn next_frame<F>(
+        &mut self,
+        on: InterfaceId,
+        mut make: impl FnMut(&mut Outgoing, Instant) -> Option<F>,
+    ) -> Option<F> {
+        loop {
+            self.talk_to_ourselves();
+            let queue = &mut self.internet.queues[on.slot()];
+            if let Some(frame) = queue.next_frame(&mut self.cx, &mut make) {
+                return Some(frame);
+            }
+            let socket = self.cx.sendable.pop(on)?;
+            self.pull(on, socket);
+            let queue = &mut self.internet.queues[on.slot()];
+            if let Some(frame) = queue.next_frame(&mut self.cx, &mut make) {
+                return Some(frame);
+            }
+        }
+    }
+
+    fn count(&mut self, len: usize) {
+        self.cx.counters.frames_transmitted += 1;
+        self.cx.counters.bytes_transmitted += len as u64;
+    }
+
     /// Counts and records a frame that leaves.
     fn tap(&mut self, on: InterfaceId, mut frame: Transmit) -> Transmit {
-        self.cx.counters.frames_transmitted += 1;
-        self.cx.counters.bytes_transmitted += frame.len() as u64;
+        self.count(frame.len());
         if self.cx.recorder.is_enabled() {
             self.record(on, &mut frame);
         }
@@ -146,38 +190,28 @@ impl Parts<'_> {
         more
     }
 
-    /// Lets a socket send one packet. Gives its first frame; the others, if it became several, are the next of
-    /// the interface.
-    pub(super) fn pull(&mut self, on: InterfaceId, socket: SocketId) -> Option<Transmit> {
-        let hop = self.next_hop(socket)?;
+    /// Lets a socket send one packet. Its frames, if it sends one, are the next of the interface.
+    pub(super) fn pull(&mut self, on: InterfaceId, socket: SocketId) {
+        let Some(hop) = self.next_hop(socket) else { return };
         if hop.interface != on {
-            self.cx.sendable.file(socket, hop.interface);
-            return None;
+            return self.cx.sendable.file(socket, hop.interface);
         }
-        let hardware = self.ready(&hop, socket)?;
-        let flow = self.flow(socket)?;
+        let Some(hardware) = self.ready(&hop, socket) else { return };
+        let Some(flow) = self.flow(socket) else { return };
         let path = path(&self.cx, self.internet, &hop, flow.destination);
         let transmission = self.transports.transmit(&mut self.cx, socket, &path);
-        let Transmission::Segment(departing) = transmission else { return None };
+        let Transmission::Segment(departing) = transmission else { return };
         self.cx.sendable.push_back(socket, on);
         let (cause, len) = (departing.cause, departing.header.len() + departing.payload_len());
         match (transmit(&mut self.cx, self.internet, &hop, departing), hardware) {
             (Ok(mut packet), NextHop::Known(hardware)) => {
                 packet.set_link_destination(hardware);
-                let frame = packet.next_frame(self.cx.now);
-                if !packet.is_done() {
-                    self.internet.queues[on.slot()].begin(packet);
-                }
-                frame
+                self.internet.queues[on.slot()].begin(packet);
             }
             (Ok(packet), NextHop::AskedFor) => {
                 resolution::send(&mut self.cx, self.internet, &hop, packet);
-                None
             }
-            (Err(reason), _) => {
-                self.cx.dropped(Some(on), reason, len, cause);
-                None
-            }
+            (Err(reason), _) => self.cx.dropped(Some(on), reason, len, cause),
         }
     }
 

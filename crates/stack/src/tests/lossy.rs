@@ -1,5 +1,6 @@
 //! TCP over a bad cable: what is written on one side comes out on the other, whatever the cable does.
 
+use core::net::SocketAddr;
 use core::time::Duration;
 use std::boxed::Box;
 use std::vec;
@@ -123,6 +124,34 @@ fn every_byte_arrives_whatever_the_cable_does() {
             Box::new(move |a, number, bytes| if number < 2 { Fate::Deliver } else { bad(a, number, bytes) });
         let time = transfer(&mut pair, (200_000, 60_000));
         assert!(time < Duration::from_secs(60), "seed {seed}: {time:?}");
+    }
+}
+
+#[test]
+fn frames_are_the_same_whether_they_are_owned_or_written() {
+    for recording in [false, true] {
+        let trace = |writes: bool| {
+            let mut pair = Pair::new();
+            for end in [&mut pair.a, &mut pair.b] {
+                end.writes = writes;
+                if recording {
+                    end.stack.recorder().enable(1000);
+                }
+            }
+            pair.fate = bad(3, 20, 20, 20);
+            transfer(&mut pair, (200_000, 3_000));
+            let ends = [pair.a.v4, pair.b.v4].map(|address| SocketAddr::new(address, 7));
+            let socket = pair.a.stack.udp_bind(pair.now, ends[0]).unwrap();
+            // Fragments, and the answer that nobody has the port.
+            pair.a.stack.udp(pair.now, socket).unwrap().send_to(&stream(0, 5000), ends[1]).unwrap();
+            pair.drive();
+            let counted = [&pair.a, &pair.b].map(|end| {
+                let counters = end.stack.counters();
+                (counters.frames_transmitted, counters.bytes_transmitted)
+            });
+            (pair.a.sent, pair.b.sent, counted)
+        };
+        assert!(trace(false) == trace(true), "recording: {recording}");
     }
 }
 

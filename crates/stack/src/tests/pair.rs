@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::string::String;
 use std::vec::Vec;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use fathom_wire::{EthernetAddress, Instant};
 
 use crate::{Batch, Config, Event, Frame, Interface, InterfaceId, IpCidr, Medium, Seed, Stack, Transmit};
@@ -39,6 +39,8 @@ pub(crate) struct End {
     pub(crate) events: Vec<Event>,
     /// Every frame it transmitted, with the time.
     pub(crate) sent: Vec<(Instant, Bytes)>,
+    /// Frames are asked for written into a buffer, not owned.
+    pub(crate) writes: bool,
     inbound: VecDeque<(Instant, Frame)>,
 }
 
@@ -155,7 +157,7 @@ impl End {
             stack.add_address(Instant::ZERO, interface, IpCidr::new(address, prefix_len).unwrap()).unwrap();
         }
         let (events, sent, inbound) = (Vec::new(), Vec::new(), VecDeque::new());
-        End { stack, interface, v4, v6, events, sent, inbound }
+        End { stack, interface, v4, v6, events, sent, writes: false, inbound }
     }
 
     fn next_time(&self) -> Option<Instant> {
@@ -182,11 +184,9 @@ impl End {
         to: &mut End,
         mut fate: impl FnMut(usize, &[u8]) -> Fate,
     ) {
-        while let Some(transmit) = self.stack.poll_transmit(now, self.interface) {
-            let bytes = transmit.to_bytes();
-            self.sent.push((now, bytes.clone()));
-            let fate = fate(self.sent.len() - 1, &bytes);
-            let frame = Frame { cause: transmit.cause, ..Frame::new(bytes) };
+        while let Some(frame) = self.next_frame(now) {
+            self.sent.push((now, frame.bytes.clone()));
+            let fate = fate(self.sent.len() - 1, &frame.bytes);
             match fate {
                 Fate::Deliver => to.arrives(now + latency, frame),
                 Fate::Lose => {}
@@ -198,6 +198,17 @@ impl End {
             }
         }
         self.events.extend(core::iter::from_fn(|| self.stack.poll_event()));
+    }
+
+    fn next_frame(&mut self, now: Instant) -> Option<Frame> {
+        if self.writes {
+            let mut out = BytesMut::from(&b"before"[..]);
+            let written = self.stack.poll_transmit_into(now, self.interface, &mut out)?;
+            assert_eq!(out.len(), 6 + written.len);
+            return Some(Frame { cause: written.cause, ..Frame::new(out.split_off(6).freeze()) });
+        }
+        let transmit = self.stack.poll_transmit(now, self.interface)?;
+        Some(Frame { cause: transmit.cause, ..Frame::new(transmit.to_bytes()) })
     }
 
     fn arrives(&mut self, at: Instant, frame: Frame) {
