@@ -12,6 +12,7 @@ use crate::step;
 const PROGRAMS: &[(&str, &str)] = &[
     ("dnsmasq", "dnsmasq-base"),
     ("ip", "iproute2"),
+    ("iperf3", "iperf3"),
     ("nginx", "nginx-light"),
     ("openssl", "openssl"),
     ("ping", "iputils-ping"),
