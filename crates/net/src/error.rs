@@ -92,6 +92,11 @@ pub(crate) fn not_connected() -> io::Error {
     ErrorKind::NotConnected.into()
 }
 
+/// The host was shut down: nothing arrives or leaves any more.
+pub(crate) fn host_closed() -> io::Error {
+    io::Error::new(ErrorKind::NetworkDown, "the host has shut down")
+}
+
 fn failed<E: Error + Send + Sync + 'static>(kind: ErrorKind, whom: Whom, source: E) -> io::Error {
     io::Error::new(kind, Failed { whom, source })
 }

@@ -75,6 +75,13 @@ impl Host {
         &self.inner.shards[index]
     }
 
+    /// Ends all waiting for sockets with an error: nothing arrives or leaves any more.
+    pub(crate) fn close(&self) {
+        for shard in &self.inner.shards {
+            shard.with(|state| state.close());
+        }
+    }
+
     // ---- time ----
 
     /// The time on the host's clock, which never goes back.

@@ -11,6 +11,7 @@ pub mod driver;
 mod error;
 mod host;
 mod icmp;
+mod ready;
 mod resolve;
 pub mod runtime;
 mod shard;
@@ -32,12 +33,13 @@ pub use fathom_wire::{EthernetAddress, Instant};
 
 pub use host::Host;
 pub use icmp::IcmpSocket;
+pub use ready::{Interest, Ready};
 pub use resolve::{Resolve, Resolving};
 pub use span::Span;
 pub use task::{JoinError, JoinHandle};
 pub use tcp::{
-    Incoming, IncomingListener, OwnedReadHalf, OwnedWriteHalf, ReadHalf, TcpListener, TcpSocket, TcpStream,
-    WriteHalf,
+    Incoming, IncomingListener, OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, TcpListener,
+    TcpSocket, TcpStream, WriteHalf,
 };
 pub use time::{Elapsed, Sleep, Timeout};
 pub use udp::UdpSocket;

@@ -8,7 +8,7 @@ use arrayvec::ArrayVec;
 use fathom_stack::{SocketId, Stack};
 
 use crate::sync::lock;
-use crate::wakers::Wakers;
+use crate::wakers::{Interest, Wakers};
 
 /// How many wakers leave the mutex at a time: enough for nearly every call, without an allocation.
 const WOKEN_AT_ONCE: usize = 16;
@@ -27,11 +27,14 @@ pub(crate) struct State {
     pub(crate) wakers: Wakers,
     /// To be woken when the mutex is free.
     woken: Vec<Waker>,
+    /// The host has shut down: nothing that waits would ever be woken.
+    closed: bool,
 }
 
 impl Shard {
     pub(crate) fn new(stack: Stack) -> Shard {
-        Shard { state: Mutex::new(State { stack, wakers: Wakers::default(), woken: Vec::new() }) }
+        let state = State { stack, wakers: Wakers::default(), woken: Vec::new(), closed: false };
+        Shard { state: Mutex::new(state) }
     }
 
     /// Runs `f` with the stack, and then wakes the tasks whose sockets became ready by it.
@@ -64,6 +67,22 @@ impl State {
     fn some_woken(&mut self) -> ArrayVec<Waker, WOKEN_AT_ONCE> {
         let count = self.woken.len().min(WOKEN_AT_ONCE);
         self.woken.drain(..count).collect()
+    }
+
+    /// Whether the host has shut down.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// The host shuts down: whoever waits is woken, and learns of it.
+    pub(crate) fn close(&mut self) {
+        self.closed = true;
+        self.wakers.take_all(&mut self.woken);
+    }
+
+    /// Wakes the tasks that wait for a direction of a socket.
+    pub(crate) fn wake(&mut self, socket: SocketId, interest: Interest) {
+        self.wakers.take_direction(socket, interest, &mut self.woken);
     }
 
     /// Forgets the tasks that wait for a socket which is closed; they are woken.

@@ -6,8 +6,10 @@ use std::task::{Context, Poll};
 use fathom_stack::{SocketId, Stack};
 use fathom_wire::Instant;
 
-use crate::Host;
+use crate::error::host_closed;
+use crate::shard::State;
 use crate::wakers::Interest;
+use crate::{Host, Ready, ready};
 
 /// A socket of a host's stack. `I` is its handle there.
 #[derive(Debug)]
@@ -25,7 +27,12 @@ impl<I: Copy + Into<SocketId>> Socket<I> {
         open: impl FnOnce(&mut Stack, Instant) -> io::Result<I>,
     ) -> io::Result<Socket<I>> {
         let shard = 0;
-        let id = host.shard(shard).with(|state| open(&mut state.stack, host.now()))?;
+        let id = host.shard(shard).with(|state| {
+            if state.is_closed() {
+                return Err(host_closed());
+            }
+            open(&mut state.stack, host.now())
+        })?;
         host.runtime().attend(host);
         Ok(Socket { host: host.clone(), shard, id })
     }
@@ -59,6 +66,9 @@ impl<I: Copy + Into<SocketId>> Socket<I> {
         let result = host.shard(self.shard).with(|state| {
             let result = f(&mut state.stack, host.now(), self.id);
             if would_block(&result) {
+                if state.is_closed() {
+                    return Err(host_closed());
+                }
                 state.wakers.register(self.id.into(), interest, cx.waker());
             }
             result
@@ -68,6 +78,57 @@ impl<I: Copy + Into<SocketId>> Socket<I> {
         }
         host.runtime().attend(host);
         Poll::Ready(result)
+    }
+
+    /// Waits until the socket is ready for something of what `interest` names. `f` tells what it is ready for.
+    pub(crate) fn poll_ready(
+        &self,
+        cx: &mut Context<'_>,
+        interest: ready::Interest,
+        f: impl FnOnce(&mut Stack, Instant, I) -> io::Result<Ready>,
+    ) -> Poll<io::Result<Ready>> {
+        let host = &self.host;
+        let result = host.shard(self.shard).with(|state| {
+            let ready = interest.of(f(&mut state.stack, host.now(), self.id)?);
+            if ready.is_empty() {
+                if state.is_closed() {
+                    return Err(host_closed());
+                }
+                self.register(state, interest, cx);
+            }
+            Ok(ready)
+        });
+        match result {
+            Ok(ready) if ready.is_empty() => Poll::Pending,
+            result => Poll::Ready(result),
+        }
+    }
+
+    /// Has the task woken at the next event of the socket that concerns `interest`, whatever it is ready for.
+    pub(crate) fn wake_at_next(&self, cx: &mut Context<'_>, interest: ready::Interest) -> io::Result<()> {
+        self.host.shard(self.shard).with(|state| {
+            if state.is_closed() {
+                return Err(host_closed());
+            }
+            self.register(state, interest, cx);
+            Ok(())
+        })
+    }
+
+    fn register(&self, state: &mut State, interest: ready::Interest, cx: &mut Context<'_>) {
+        let socket = self.id.into();
+        // An error wakes the waiters of either direction.
+        if interest.is_readable() || !interest.is_writable() {
+            state.wakers.register(socket, Interest::Read, cx.waker());
+        }
+        if interest.is_writable() {
+            state.wakers.register(socket, Interest::Write, cx.waker());
+        }
+    }
+
+    /// Wakes the tasks that wait for a direction, for a reason that the stack does not know.
+    pub(crate) fn wake(&self, interest: Interest) {
+        self.host.shard(self.shard).with(|state| state.wake(self.id.into(), interest));
     }
 
     /// Closes the socket by `f`. Tasks that still wait for it are woken.

@@ -4,11 +4,12 @@ mod connect;
 mod connection;
 mod halves;
 mod listener;
+mod socket;
 mod stream;
 
-pub use connect::TcpSocket;
-pub use halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
+pub use halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 pub use listener::{Incoming, IncomingListener, TcpListener};
+pub use socket::TcpSocket;
 pub use stream::TcpStream;
 
 use connect::Connect;

@@ -82,6 +82,24 @@ impl Wakers {
         }
     }
 
+    /// Moves those who wait for a direction of `socket` to `woken`.
+    pub(crate) fn take_direction(&mut self, socket: SocketId, interest: Interest, woken: &mut Vec<Waker>) {
+        if let Some(wakers) = self.sockets.get_mut(&socket) {
+            match interest {
+                Interest::Read => wakers.read.move_to(woken),
+                Interest::Write => wakers.write.move_to(woken),
+            }
+        }
+    }
+
+    /// Moves everybody to `woken`.
+    pub(crate) fn take_all(&mut self, woken: &mut Vec<Waker>) {
+        for (_, mut wakers) in self.sockets.drain() {
+            wakers.read.move_to(woken);
+            wakers.write.move_to(woken);
+        }
+    }
+
     /// Forgets a socket that its program has closed. Whoever still waits for it is moved to `woken`.
     pub(crate) fn forget(&mut self, socket: SocketId, woken: &mut Vec<Waker>) {
         if let Some(mut wakers) = self.sockets.remove(&socket) {

@@ -96,7 +96,9 @@ fn every_byte_arrives_over_a_bad_link() {
 #[test]
 fn a_thousand_connections_at_once_all_get_through() {
     let mut net = pair(3, Conditions::default().delay(ms(1)));
-    net.b.spawn(echo(TcpSocket::new(&net.b).bind(at(B4, 7)).listen(4096).unwrap(), net.b.clone()));
+    let socket = TcpSocket::new_v4(&net.b).unwrap();
+    socket.bind(at(B4, 7)).unwrap();
+    net.b.spawn(echo(socket.listen(4096).unwrap(), net.b.clone()));
     let clients: Vec<_> = (0..1000)
         .map(|number| {
             let host = net.a.clone();
@@ -229,7 +231,7 @@ fn halves_of_one_stream_come_together_again_and_others_do_not() {
             let (second, _other_end) = ends.pop().unwrap();
             let (first, mut end) = ends.pop().unwrap();
             let ((read, write), (_, other)) = (first.into_split(), second.into_split());
-            let (read, _other) = read.reunite(other).unwrap_err();
+            let fathom_net::ReuniteError(read, _other) = read.reunite(other).unwrap_err();
             let mut whole = read.reunite(write).unwrap();
             // No FIN was sent on the way.
             whole.write_all(b"whole").await.unwrap();

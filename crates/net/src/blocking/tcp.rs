@@ -1,15 +1,15 @@
 //! TCP sockets that block.
 
-use std::io::{self, IoSlice, Read, Write};
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use fathom_stack::TcpInfo;
 use tokio::io::ReadBuf;
 
-use super::{Timeouts, wait};
+use super::Patience;
 use crate::Host;
 use crate::sync::lock;
 use crate::wakers::Interest;
@@ -23,9 +23,7 @@ pub struct TcpStream {
 #[derive(Debug)]
 struct Inner {
     stream: crate::TcpStream,
-    timeouts: Timeouts,
-    /// [`Shutdown::Read`]: reads give the end of the data.
-    read_ended: AtomicBool,
+    patience: Patience,
 }
 
 impl TcpStream {
@@ -77,17 +75,27 @@ impl TcpStream {
         Ok(TcpStream { inner: Arc::clone(&self.inner) })
     }
 
-    /// Ends one direction, or both. Ending the writing direction sends FIN.
+    /// Ends one direction, or both. Ending the writing direction sends FIN. Of the end of reading the peer
+    /// learns nothing: what has come can be read, and then reads give the end, also those that block.
     ///
     /// # Errors
-    /// [`NotConnected`](io::ErrorKind::NotConnected) when the connection is gone.
+    /// [`NotConnected`](io::ErrorKind::NotConnected) when the connection has ended.
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         if matches!(how, Shutdown::Read | Shutdown::Both) {
-            self.inner.read_ended.store(true, Ordering::Release);
+            self.inner.stream.shutdown_read();
         }
         if matches!(how, Shutdown::Write | Shutdown::Both) {
             self.inner.stream.shutdown_write()?;
         }
+        Ok(())
+    }
+
+    /// Lets operations fail with [`WouldBlock`](io::ErrorKind::WouldBlock) rather than block.
+    ///
+    /// # Errors
+    /// None.
+    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        self.inner.patience.set_nonblocking(nonblocking);
         Ok(())
     }
 
@@ -96,7 +104,7 @@ impl TcpStream {
     /// # Errors
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a timeout of zero.
     pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        Timeouts::set(&self.inner.timeouts.read, timeout)
+        Patience::set(&self.inner.patience.read, timeout)
     }
 
     /// Lets writes fail with [`WouldBlock`](io::ErrorKind::WouldBlock) after some time; `None`: never.
@@ -104,7 +112,7 @@ impl TcpStream {
     /// # Errors
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a timeout of zero.
     pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        Timeouts::set(&self.inner.timeouts.write, timeout)
+        Patience::set(&self.inner.patience.write, timeout)
     }
 
     /// How long reads may block.
@@ -112,7 +120,7 @@ impl TcpStream {
     /// # Errors
     /// None.
     pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(*lock(&self.inner.timeouts.read))
+        Ok(*lock(&self.inner.patience.read))
     }
 
     /// How long writes may block.
@@ -120,7 +128,7 @@ impl TcpStream {
     /// # Errors
     /// None.
     pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(*lock(&self.inner.timeouts.write))
+        Ok(*lock(&self.inner.patience.write))
     }
 
     /// Sends short segments at once; see [`TcpStream::set_nodelay`](crate::TcpStream::set_nodelay).
@@ -152,25 +160,22 @@ impl TcpStream {
     /// # Errors
     /// Those of reading.
     pub fn peek(&self, out: &mut [u8]) -> io::Result<usize> {
-        let connection = self.inner.stream.connection();
-        self.reading(|cx| connection.poll(cx, Interest::Read, |tcp| connection.peek(tcp, out)))
+        let stream = &self.inner.stream;
+        self.reading(|cx| stream.poll_peek(cx, &mut ReadBuf::new(out)))
     }
 
-    fn reading(
-        &self,
-        poll: impl FnMut(&mut std::task::Context<'_>) -> std::task::Poll<io::Result<usize>>,
-    ) -> io::Result<usize> {
-        if self.inner.read_ended.load(Ordering::Acquire) {
-            return Ok(0);
-        }
-        wait(self.inner.stream.host(), &self.inner.timeouts.read, poll)
+    fn reading(&self, poll: impl FnMut(&mut Context<'_>) -> Poll<io::Result<usize>>) -> io::Result<usize> {
+        self.inner.patience.read(self.inner.stream.host(), poll)
+    }
+
+    fn writing(&self, poll: impl FnMut(&mut Context<'_>) -> Poll<io::Result<usize>>) -> io::Result<usize> {
+        self.inner.patience.write(self.inner.stream.host(), poll)
     }
 }
 
 impl From<crate::TcpStream> for TcpStream {
     fn from(stream: crate::TcpStream) -> Self {
-        let inner = Inner { stream, timeouts: Timeouts::default(), read_ended: AtomicBool::new(false) };
-        TcpStream { inner: Arc::new(inner) }
+        TcpStream { inner: Arc::new(Inner { stream, patience: Patience::default() }) }
     }
 }
 
@@ -182,19 +187,22 @@ impl Read for &TcpStream {
             connection.poll_read(cx, &mut room).map_ok(|()| room.filled().len())
         })
     }
+
+    fn read_vectored(&mut self, out: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        let connection = self.inner.stream.connection();
+        self.reading(|cx| connection.poll(cx, Interest::Read, |tcp| connection.recv_vectored(tcp, out)))
+    }
 }
 
 impl Write for &TcpStream {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         let connection = self.inner.stream.connection();
-        let timeout = &self.inner.timeouts.write;
-        wait(self.inner.stream.host(), timeout, |cx| connection.poll_write(cx, data))
+        self.writing(|cx| connection.poll_write(cx, data))
     }
 
     fn write_vectored(&mut self, data: &[IoSlice<'_>]) -> io::Result<usize> {
         let connection = self.inner.stream.connection();
-        let timeout = &self.inner.timeouts.write;
-        wait(self.inner.stream.host(), timeout, |cx| connection.poll_write_vectored(cx, data))
+        self.writing(|cx| connection.poll_write_vectored(cx, data))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -205,6 +213,10 @@ impl Write for &TcpStream {
 impl Read for TcpStream {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         (&*self).read(out)
+    }
+
+    fn read_vectored(&mut self, out: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        (&*self).read_vectored(out)
     }
 }
 
@@ -219,58 +231,5 @@ impl Write for TcpStream {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-/// Accepts TCP connections, and blocks while there are none.
-#[derive(Debug)]
-pub struct TcpListener {
-    host: Host,
-    listener: crate::TcpListener,
-}
-
-impl TcpListener {
-    /// Listens at an address of `host`.
-    ///
-    /// # Errors
-    /// Those of [`TcpListener::bind`](crate::TcpListener::bind).
-    pub fn bind(host: &Host, at: SocketAddr) -> io::Result<TcpListener> {
-        Ok(TcpListener { host: host.clone(), listener: host.tcp_listen(at)? })
-    }
-
-    /// The address it listens at.
-    ///
-    /// # Errors
-    /// None.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
-    }
-
-    /// The next connection, and the peer's address.
-    ///
-    /// # Errors
-    /// When the listener is gone.
-    pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let (stream, peer) = self.host.block_on(self.listener.accept())?;
-        Ok((TcpStream::from(stream), peer))
-    }
-
-    /// All connections, one after the other, without end.
-    pub fn incoming(&self) -> Incoming<'_> {
-        Incoming { listener: self }
-    }
-}
-
-/// The connections of a [`TcpListener`].
-#[derive(Debug)]
-pub struct Incoming<'a> {
-    listener: &'a TcpListener,
-}
-
-impl Iterator for Incoming<'_> {
-    type Item = io::Result<TcpStream>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        Some(self.listener.accept().map(|(stream, _)| stream))
     }
 }

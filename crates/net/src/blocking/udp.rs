@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Timeouts, wait};
+use super::Patience;
 use crate::Host;
 use crate::sync::lock;
 
@@ -13,7 +13,7 @@ use crate::sync::lock;
 #[derive(Debug)]
 pub struct UdpSocket {
     socket: crate::UdpSocket,
-    timeouts: Arc<Timeouts>,
+    patience: Arc<Patience>,
 }
 
 impl UdpSocket {
@@ -22,7 +22,7 @@ impl UdpSocket {
     /// # Errors
     /// Those of [`UdpSocket::bind`](crate::UdpSocket::bind).
     pub fn bind(host: &Host, at: SocketAddr) -> io::Result<UdpSocket> {
-        Ok(UdpSocket { socket: host.udp_bind(at)?, timeouts: Arc::default() })
+        Ok(UdpSocket { socket: host.udp_bind(at)?, patience: Arc::default() })
     }
 
     /// Another handle of the same socket.
@@ -30,7 +30,7 @@ impl UdpSocket {
     /// # Errors
     /// None.
     pub fn try_clone(&self) -> io::Result<UdpSocket> {
-        Ok(UdpSocket { socket: self.socket.clone(), timeouts: Arc::clone(&self.timeouts) })
+        Ok(UdpSocket { socket: self.socket.clone(), patience: Arc::clone(&self.patience) })
     }
 
     /// The socket's own address.
@@ -62,7 +62,7 @@ impl UdpSocket {
     /// # Errors
     /// Those of [`UdpSocket::send_to`](crate::UdpSocket::send_to).
     pub fn send_to(&self, data: &[u8], to: SocketAddr) -> io::Result<usize> {
-        wait(self.socket.host(), &self.timeouts.write, |cx| self.socket.poll_send_to(cx, data, to))
+        self.patience.write(self.socket.host(), |cx| self.socket.poll_send_to(cx, data, to))
     }
 
     /// Sends a datagram to the peer that the socket is connected to.
@@ -70,7 +70,7 @@ impl UdpSocket {
     /// # Errors
     /// Those of [`UdpSocket::send`](crate::UdpSocket::send).
     pub fn send(&self, data: &[u8]) -> io::Result<usize> {
-        wait(self.socket.host(), &self.timeouts.write, |cx| self.socket.poll_send(cx, data))
+        self.patience.write(self.socket.host(), |cx| self.socket.poll_send(cx, data))
     }
 
     /// Receives a datagram and the address it came from. What does not fit `out` is lost.
@@ -78,7 +78,7 @@ impl UdpSocket {
     /// # Errors
     /// Those of [`UdpSocket::recv_from`](crate::UdpSocket::recv_from).
     pub fn recv_from(&self, out: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        wait(self.socket.host(), &self.timeouts.read, |cx| self.socket.poll_recv_from(cx, out))
+        self.patience.read(self.socket.host(), |cx| self.socket.poll_recv_from(cx, out))
     }
 
     /// Receives a datagram from the peer that the socket is connected to.
@@ -89,12 +89,21 @@ impl UdpSocket {
         Ok(self.recv_from(out)?.0)
     }
 
+    /// Lets operations fail with [`WouldBlock`](io::ErrorKind::WouldBlock) rather than block.
+    ///
+    /// # Errors
+    /// None.
+    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        self.patience.set_nonblocking(nonblocking);
+        Ok(())
+    }
+
     /// Lets receiving fail with [`WouldBlock`](io::ErrorKind::WouldBlock) after some time; `None`: never.
     ///
     /// # Errors
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a timeout of zero.
     pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        Timeouts::set(&self.timeouts.read, timeout)
+        Patience::set(&self.patience.read, timeout)
     }
 
     /// Lets sending fail with [`WouldBlock`](io::ErrorKind::WouldBlock) after some time; `None`: never.
@@ -102,7 +111,7 @@ impl UdpSocket {
     /// # Errors
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a timeout of zero.
     pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        Timeouts::set(&self.timeouts.write, timeout)
+        Patience::set(&self.patience.write, timeout)
     }
 
     /// How long receiving may block.
@@ -110,7 +119,7 @@ impl UdpSocket {
     /// # Errors
     /// None.
     pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(*lock(&self.timeouts.read))
+        Ok(*lock(&self.patience.read))
     }
 
     /// How long sending may block.
@@ -118,6 +127,6 @@ impl UdpSocket {
     /// # Errors
     /// None.
     pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(*lock(&self.timeouts.write))
+        Ok(*lock(&self.patience.write))
     }
 }

@@ -120,11 +120,24 @@ impl Pump {
 
     /// Waits for `signal` and takes it. The calling thread looks at the devices itself for a while.
     pub(super) fn wait(&self, host: &Host, signal: &Signal) {
+        if self.is_stopped() {
+            return self.wait_alone(signal);
+        }
         let given = self.spin(host, signal);
         // What was received here may have brought a deadline that the driver's thread does not know.
         self.wakeup.not_later_than(host.poll_timeout());
         if !given {
             signal.wait();
+        }
+    }
+
+    /// Waits for `signal` and takes it, when no other thread fires the timers any more.
+    fn wait_alone(&self, signal: &Signal) {
+        loop {
+            self.timers.fire(self.clock.now());
+            if self.clock.wait(signal, self.timers.next()) {
+                return;
+            }
         }
     }
 
@@ -166,10 +179,12 @@ impl Pump {
         self.stopped.load(Ordering::Acquire)
     }
 
-    /// Drops the tasks, transmits what comes of that, and closes the devices.
+    /// Drops the tasks, transmits what comes of that, and closes the devices. Threads that wait are woken.
     pub(super) fn close(&self, host: &Host) {
         self.tasks.close();
-        self.timers.clear();
+        // Threads that wait find out that nobody moves frames any more, and keep the time themselves.
+        host.close();
+        self.timers.wake_all();
         self.transmit(host);
         *self.receiver.take() = Receiver::default();
         *self.transmitter.take() = Transmitter::default();

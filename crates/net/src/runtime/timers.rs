@@ -66,6 +66,14 @@ impl Timers {
         fired
     }
 
+    /// Wakes everybody before the time; the timers stay set.
+    pub(crate) fn wake_all(&self) {
+        let wakers: Vec<Waker> = lock(&self.inner).due.values().cloned().collect();
+        for waker in wakers {
+            waker.wake();
+        }
+    }
+
     fn pop(&self, now: Instant) -> Option<Waker> {
         let mut inner = lock(&self.inner);
         let first = inner.due.first_entry()?;

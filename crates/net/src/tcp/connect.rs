@@ -1,14 +1,14 @@
 //! Opening connections.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use fathom_record::TcpStateName;
 use fathom_stack::{TcpConnect, TcpOptions};
 
-use super::{Connection, TcpListener, TcpStream};
+use super::{Connection, TcpStream};
 use crate::Host;
 use crate::error::Failed;
 use crate::socket::Socket;
@@ -65,61 +65,5 @@ impl Drop for Connect {
         if let Some(connection) = &self.connection {
             connection.abort();
         }
-    }
-}
-
-/// A TCP socket that is neither connected nor listening yet, for what has to be said before.
-#[derive(Clone, Debug)]
-pub struct TcpSocket {
-    host: Host,
-    local: Option<SocketAddr>,
-    options: TcpOptions,
-}
-
-impl TcpSocket {
-    /// A socket of `host`.
-    pub fn new(host: &Host) -> TcpSocket {
-        TcpSocket { host: host.clone(), local: None, options: TcpOptions::default() }
-    }
-
-    /// Sets this end's address. An unspecified address or port 0 leaves that part to the host. Whether the
-    /// address can be had is told when the socket connects or listens.
-    #[must_use]
-    pub fn bind(mut self, local: SocketAddr) -> TcpSocket {
-        self.local = Some(local);
-        self
-    }
-
-    /// Sends short segments at once, from the start.
-    #[must_use]
-    pub fn nodelay(mut self, nodelay: bool) -> TcpSocket {
-        self.options.nodelay = nodelay;
-        self
-    }
-
-    /// Sets all choices that the engine offers for a connection: buffers, timeouts, options on the wire.
-    #[must_use]
-    pub fn options(mut self, options: TcpOptions) -> TcpSocket {
-        self.options = options;
-        self
-    }
-
-    /// Connects it. Dropping the future gives the attempt up.
-    ///
-    /// # Errors
-    /// As [`TcpStream::connect`]; and [`AddrInUse`](io::ErrorKind::AddrInUse) or
-    /// [`AddrNotAvailable`](io::ErrorKind::AddrNotAvailable) for the address it is bound to.
-    pub async fn connect(self, to: SocketAddr) -> io::Result<TcpStream> {
-        Connect::start(&self.host, self.local, to, self.options)?.await
-    }
-
-    /// Listens. Up to `backlog` connections wait to be accepted. Without [`TcpSocket::bind`] it listens at
-    /// all IPv4 addresses, at a port that the host chooses.
-    ///
-    /// # Errors
-    /// As [`TcpListener::bind`].
-    pub fn listen(self, backlog: usize) -> io::Result<TcpListener> {
-        let local = self.local.unwrap_or_else(|| (Ipv4Addr::UNSPECIFIED, 0).into());
-        TcpListener::listen(&self.host, local, backlog, self.options)
     }
 }

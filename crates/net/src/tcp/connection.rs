@@ -1,19 +1,20 @@
 //! A connection as its stream and the halves of it share it.
 
 use std::fmt;
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::net::SocketAddr;
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use fathom_record::FlowId;
-use fathom_stack::{SocketId, Tcp, TcpId, TcpInfo};
+use fathom_stack::{SocketId, Tcp, TcpError, TcpId, TcpInfo};
 use tokio::io::ReadBuf;
 
-use crate::Host;
 use crate::error::{Failed, not_connected};
 use crate::socket::Socket;
 use crate::wakers::Interest;
+use crate::{Host, Ready, ready};
 
 /// A connection. Every operation takes `&self`, and any number of tasks may wait.
 pub(crate) struct Connection {
@@ -21,6 +22,8 @@ pub(crate) struct Connection {
     local: SocketAddr,
     remote: SocketAddr,
     flow: FlowId,
+    /// The program wants no more data: what has come can be read, and then it ends.
+    read_ended: AtomicBool,
 }
 
 impl Connection {
@@ -29,7 +32,7 @@ impl Connection {
         let known = socket
             .look(|stack, now, id| stack.tcp(now, id).map(|tcp| (tcp.local(), tcp.remote(), tcp.flow())));
         let (local, remote, flow) = known.ok_or_else(not_connected)?;
-        Ok(Connection { socket, local, remote, flow })
+        Ok(Connection { socket, local, remote, flow, read_ended: AtomicBool::new(false) })
     }
 
     pub(crate) fn host(&self) -> &Host {
@@ -81,13 +84,27 @@ impl Connection {
         })
     }
 
-    /// Waits until an operation of the kind would not wait.
-    pub(crate) fn poll_ready(&self, cx: &mut Context<'_>, interest: Interest) -> Poll<io::Result<()>> {
-        self.poll(cx, interest, |tcp| match interest {
-            Interest::Read => self.peek(tcp, &mut [0]).map(drop),
-            // Nothing is written, but whether something could be is told.
-            Interest::Write => tcp.send(&[]).map(drop).map_err(|error| self.failed(error)),
+    /// Waits until the connection is ready for something of what `interest` names.
+    pub(crate) fn poll_ready(
+        &self,
+        cx: &mut Context<'_>,
+        interest: ready::Interest,
+    ) -> Poll<io::Result<Ready>> {
+        self.socket.poll_ready(cx, interest, |stack, now, id| match stack.tcp(now, id) {
+            Some(mut tcp) => Ok(self.ready_now(&mut tcp)),
+            None => Err(not_connected()),
         })
+    }
+
+    /// What the connection is ready for.
+    pub(crate) fn ready_now(&self, tcp: &mut Tcp<'_>) -> Ready {
+        let ready = Ready::from(tcp.readiness());
+        if self.read_ended.load(Ordering::Acquire) { ready | Ready::READ_CLOSED } else { ready }
+    }
+
+    /// Has the task woken at the next event that concerns `interest`.
+    pub(crate) fn wake_at_next(&self, cx: &mut Context<'_>, interest: ready::Interest) -> io::Result<()> {
+        self.socket.wake_at_next(cx, interest)
     }
 
     pub(crate) fn poll_read(&self, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
@@ -95,9 +112,16 @@ impl Connection {
             return Poll::Ready(Ok(()));
         }
         let room = out.initialize_unfilled();
-        let read = std::task::ready!(self.poll(cx, Interest::Read, |tcp| self.recv(tcp, room)))?;
+        let read = ready!(self.poll(cx, Interest::Read, |tcp| self.recv(tcp, room)))?;
         out.advance(read);
         Poll::Ready(Ok(()))
+    }
+
+    pub(crate) fn poll_peek(&self, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<usize>> {
+        let room = out.initialize_unfilled();
+        let seen = ready!(self.poll(cx, Interest::Read, |tcp| self.peek(tcp, room)))?;
+        out.advance(seen);
+        Poll::Ready(Ok(seen))
     }
 
     pub(crate) fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
@@ -113,11 +137,40 @@ impl Connection {
     }
 
     pub(crate) fn recv(&self, tcp: &mut Tcp<'_>, out: &mut [u8]) -> io::Result<usize> {
-        tcp.recv(out).map_err(|error| self.failed(error))
+        self.received(tcp.recv(out))
+    }
+
+    /// Fills the slices in order, as far as there is data.
+    pub(crate) fn recv_vectored(&self, tcp: &mut Tcp<'_>, out: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        let mut received = 0;
+        for slice in out.iter_mut().filter(|slice| !slice.is_empty()) {
+            // What has been received counts; an error or the end comes back with the next call.
+            if received > 0 && tcp.available() == 0 {
+                break;
+            }
+            let len = self.recv(tcp, slice)?;
+            received += len;
+            if len < slice.len() {
+                break;
+            }
+        }
+        Ok(received)
+    }
+
+    pub(crate) fn recv_bytes(&self, tcp: &mut Tcp<'_>, max: usize) -> io::Result<Bytes> {
+        self.received(tcp.recv_bytes(max))
     }
 
     pub(crate) fn peek(&self, tcp: &mut Tcp<'_>, out: &mut [u8]) -> io::Result<usize> {
-        tcp.peek(out).map_err(|error| self.failed(error))
+        self.received(tcp.peek(out))
+    }
+
+    /// After the program has ended reading there is nothing to wait for: what would block is the end.
+    fn received<R: Default>(&self, result: Result<R, TcpError>) -> io::Result<R> {
+        match result {
+            Err(TcpError::WouldBlock) if self.read_ended.load(Ordering::Acquire) => Ok(R::default()),
+            result => result.map_err(|error| self.failed(error)),
+        }
     }
 
     pub(crate) fn send(&self, tcp: &mut Tcp<'_>, data: &[u8]) -> io::Result<usize> {
@@ -148,24 +201,44 @@ impl Connection {
 
     /// Takes up to `max` bytes without a copy.
     pub(crate) fn poll_recv_bytes(&self, cx: &mut Context<'_>, max: usize) -> Poll<io::Result<Bytes>> {
-        self.poll(cx, Interest::Read, |tcp| tcp.recv_bytes(max).map_err(|error| self.failed(error)))
+        self.poll(cx, Interest::Read, |tcp| self.recv_bytes(tcp, max))
     }
 
     /// Sends what of `data` there is room for, without a copy, and leaves the rest in it.
+    pub(crate) fn send_bytes(&self, tcp: &mut Tcp<'_>, data: &mut Bytes) -> io::Result<usize> {
+        if data.is_empty() {
+            return Ok(0);
+        }
+        let sent = tcp.send_bytes(data.clone()).map_err(|error| self.failed(error))?;
+        data.advance(sent);
+        Ok(sent)
+    }
+
+    /// Sends all of `data` without a copy. What is sent is gone from it.
     pub(crate) fn poll_send_bytes(&self, cx: &mut Context<'_>, data: &mut Bytes) -> Poll<io::Result<()>> {
         while !data.is_empty() {
-            let sent = self.poll(cx, Interest::Write, |tcp| {
-                tcp.send_bytes(data.clone()).map_err(|error| self.failed(error))
-            });
-            let sent = std::task::ready!(sent)?;
-            bytes::Buf::advance(data, sent);
+            ready!(self.poll(cx, Interest::Write, |tcp| self.send_bytes(tcp, data)))?;
         }
         Poll::Ready(Ok(()))
     }
 
     /// Ends the data of this side, as FIN. Doing so again does nothing.
-    pub(crate) fn shutdown(&self) -> io::Result<()> {
+    pub(crate) fn shutdown_write(&self) -> io::Result<()> {
         self.act(|tcp| tcp.shutdown().map_err(|error| self.failed(error)))
+    }
+
+    /// As [`Connection::shutdown_write`]; a connection that has ended is as good as shut down.
+    pub(crate) fn poll_shutdown(&self) -> Poll<io::Result<()>> {
+        match self.shutdown_write() {
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Poll::Ready(Ok(())),
+            result => Poll::Ready(result),
+        }
+    }
+
+    /// Ends reading, of which the peer learns nothing.
+    pub(crate) fn shutdown_read(&self) {
+        self.read_ended.store(true, Ordering::Release);
+        self.socket.wake(Interest::Read);
     }
 
     pub(crate) fn abort(&self) {

@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::task::{Context, Poll, ready};
 
-use fathom_stack::{Decision, IncomingId, ListenAt, ListenerId, TcpListen, TcpOptions};
+use fathom_stack::{Decision, IncomingId, ListenAt, ListenerId, TcpId, TcpListen, TcpOptions};
 
 use super::{Connection, TcpStream};
 use crate::Host;
@@ -55,22 +55,42 @@ impl TcpListener {
         Ok(self.local)
     }
 
-    /// The next connection, and the peer's address.
+    /// The next connection, and the peer's address. Dropping the future loses no connection.
     ///
     /// # Errors
-    /// When the listener is gone.
+    /// [`NetworkDown`](io::ErrorKind::NetworkDown) when the host shuts down.
     pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         poll_fn(|cx| self.poll_accept(cx)).await
     }
 
-    /// The next connection, as [`TcpListener::accept`].
+    /// The next connection, if one waits.
+    ///
+    /// # Errors
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) when none does.
+    pub fn try_accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let id = self.socket.act(|stack, now, id| {
+            stack.tcp_accept(now, id).ok_or_else(|| io::Error::from(io::ErrorKind::WouldBlock))
+        })?;
+        self.accepted(id)
+    }
+
+    /// The host that it listens on.
+    pub fn host(&self) -> &Host {
+        &self.socket.host
+    }
+
+    /// The next connection, as [`TcpListener::accept`]. Any number of tasks may wait.
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
         let id = ready!(self.socket.poll(cx, Interest::Read, |stack, now, id| {
             stack.tcp_accept(now, id).ok_or_else(|| io::ErrorKind::WouldBlock.into())
         }))?;
+        Poll::Ready(self.accepted(id))
+    }
+
+    fn accepted(&self, id: TcpId) -> io::Result<(TcpStream, SocketAddr)> {
         let connection = Connection::new(self.socket.sibling(id))?;
         let remote = connection.remote();
-        Poll::Ready(Ok((TcpStream::new(connection), remote)))
+        Ok((TcpStream::new(connection), remote))
     }
 }
 

@@ -1,20 +1,18 @@
 //! A TCP connection.
 
 use std::future::poll_fn;
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::{BufMut, Bytes};
 use fathom_record::FlowId;
 use fathom_stack::{TcpInfo, TcpOptions};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{Connect, Connection, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
-use crate::Host;
-use crate::wakers::Interest;
+use super::{Connect, Connection, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf, halves};
+use crate::{Host, Interest, Ready};
 
 /// A TCP connection.
 ///
@@ -40,12 +38,12 @@ use crate::wakers::Interest;
 /// ```
 #[derive(Debug)]
 pub struct TcpStream {
-    pub(super) connection: Arc<Connection>,
+    connection: Connection,
 }
 
 impl TcpStream {
     pub(crate) fn new(connection: Connection) -> TcpStream {
-        TcpStream { connection: Arc::new(connection) }
+        TcpStream { connection }
     }
 
     pub(crate) fn connection(&self) -> &Connection {
@@ -121,16 +119,13 @@ impl TcpStream {
     /// # Errors
     /// Those of reading.
     pub async fn peek(&self, out: &mut [u8]) -> io::Result<usize> {
-        poll_fn(|cx| self.connection.poll(cx, Interest::Read, |tcp| self.connection.peek(tcp, out))).await
+        let mut out = ReadBuf::new(out);
+        poll_fn(|cx| self.poll_peek(cx, &mut out)).await
     }
 
     /// Reads without taking, as [`TcpStream::peek`].
     pub fn poll_peek(&self, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<usize>> {
-        let room = out.initialize_unfilled();
-        let peek = self.connection.poll(cx, Interest::Read, |tcp| self.connection.peek(tcp, room));
-        let read = std::task::ready!(peek)?;
-        out.advance(read);
-        Poll::Ready(Ok(read))
+        self.connection.poll_peek(cx, out)
     }
 
     /// Reads what is there.
@@ -139,6 +134,35 @@ impl TcpStream {
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) when nothing is; otherwise those of reading.
     pub fn try_read(&self, out: &mut [u8]) -> io::Result<usize> {
         self.connection.act(|tcp| self.connection.recv(tcp, out))
+    }
+
+    /// Reads what is there into several slices, one after the other.
+    ///
+    /// # Errors
+    /// As [`TcpStream::try_read`].
+    pub fn try_read_vectored(&self, out: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        self.connection.act(|tcp| self.connection.recv_vectored(tcp, out))
+    }
+
+    /// Reads what is there to the end of a buffer, as far as its spare capacity goes.
+    ///
+    /// # Errors
+    /// As [`TcpStream::try_read`].
+    pub fn try_read_buf<B: BufMut>(&self, out: &mut B) -> io::Result<usize> {
+        let room = out.chunk_mut().len();
+        self.connection.act(|tcp| {
+            let mut len = 0;
+            // One piece of the receive buffer after the other; the first tells of errors and of the end.
+            while len == 0 || (len < room && tcp.available() > 0) {
+                let piece = self.connection.recv_bytes(tcp, room - len)?;
+                if piece.is_empty() {
+                    break;
+                }
+                len += piece.len();
+                out.put_slice(&piece);
+            }
+            Ok(len)
+        })
     }
 
     /// Writes what there is room for.
@@ -157,30 +181,74 @@ impl TcpStream {
         self.connection.act(|tcp| self.connection.send_vectored(tcp, data))
     }
 
+    /// Waits until the stream is ready for something of what `interest` names, and tells for what. Nothing
+    /// is taken by asking, errors neither. Dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// [`NetworkDown`](io::ErrorKind::NetworkDown) when the host shuts down.
+    pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
+        poll_fn(|cx| self.connection.poll_ready(cx, interest)).await
+    }
+
     /// Waits until reading is worth trying: data, the end of it, or an error.
     ///
     /// # Errors
-    /// [`NotConnected`](io::ErrorKind::NotConnected) when the connection is gone.
+    /// Those of [`TcpStream::ready`].
     pub async fn readable(&self) -> io::Result<()> {
-        poll_fn(|cx| self.poll_readable(cx)).await
+        poll_fn(|cx| self.poll_read_ready(cx)).await
     }
 
-    /// Waits until reading is worth trying, as [`TcpStream::readable`].
-    pub fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.connection.poll_ready(cx, Interest::Read)
+    /// Waits until reading is worth trying, as [`TcpStream::readable`]. Any number of tasks may wait.
+    pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.connection.poll_ready(cx, Interest::READABLE).map_ok(drop)
     }
 
     /// Waits until writing is worth trying: room, or an error.
     ///
     /// # Errors
-    /// [`NotConnected`](io::ErrorKind::NotConnected) when the connection is gone.
+    /// Those of [`TcpStream::ready`].
     pub async fn writable(&self) -> io::Result<()> {
-        poll_fn(|cx| self.poll_writable(cx)).await
+        poll_fn(|cx| self.poll_write_ready(cx)).await
     }
 
-    /// Waits until writing is worth trying, as [`TcpStream::writable`].
-    pub fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.connection.poll_ready(cx, Interest::Write)
+    /// Waits until writing is worth trying, as [`TcpStream::writable`]. Any number of tasks may wait.
+    pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.connection.poll_ready(cx, Interest::WRITABLE).map_ok(drop)
+    }
+
+    /// Runs `operation` if the stream is ready for something of what `interest` names.
+    ///
+    /// # Errors
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) when it is not; otherwise those of `operation`.
+    pub fn try_io<R>(&self, interest: Interest, operation: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
+        let ready = self.connection.look(|tcp| Ok(self.connection.ready_now(tcp)))?;
+        if interest.of(ready).is_empty() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        operation()
+    }
+
+    /// Runs `operation` whenever the stream becomes ready for something of what `interest` names, until it
+    /// gives something else than [`WouldBlock`](io::ErrorKind::WouldBlock).
+    ///
+    /// # Errors
+    /// Those of `operation`, and those of [`TcpStream::ready`].
+    pub async fn async_io<R>(
+        &self,
+        interest: Interest,
+        mut operation: impl FnMut() -> io::Result<R>,
+    ) -> io::Result<R> {
+        poll_fn(|cx| {
+            ready!(self.connection.poll_ready(cx, interest))?;
+            // Before the attempt, so that no event comes between; and what was ready before it says nothing
+            // of the time after.
+            self.connection.wake_at_next(cx, interest)?;
+            match operation() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+                result => Poll::Ready(result),
+            }
+        })
+        .await
     }
 
     /// Sends `data` without copying it. Completes when all of it is in the send buffer.
@@ -200,12 +268,34 @@ impl TcpStream {
         poll_fn(|cx| self.connection.poll_recv_bytes(cx, max)).await
     }
 
+    /// Sends what of `data` there is room for, without copying it, and leaves the rest in it. How much was
+    /// sent is told.
+    ///
+    /// # Errors
+    /// As [`TcpStream::try_write`].
+    pub fn try_send_bytes(&self, data: &mut Bytes) -> io::Result<usize> {
+        self.connection.act(|tcp| self.connection.send_bytes(tcp, data))
+    }
+
+    /// Receives up to `max` bytes that are there without copying them, as [`TcpStream::recv_bytes`].
+    ///
+    /// # Errors
+    /// As [`TcpStream::try_read`].
+    pub fn try_recv_bytes(&self, max: usize) -> io::Result<Bytes> {
+        self.connection.act(|tcp| self.connection.recv_bytes(tcp, max))
+    }
+
     /// Ends the data of this side with FIN. The peer's data can still be read.
     ///
     /// # Errors
-    /// [`NotConnected`](io::ErrorKind::NotConnected) when the connection is gone.
+    /// [`NotConnected`](io::ErrorKind::NotConnected) when the connection has ended.
     pub fn shutdown_write(&self) -> io::Result<()> {
-        self.connection.shutdown()
+        self.connection.shutdown_write()
+    }
+
+    /// Ends reading. The peer learns nothing of it: what has come can be read, and then reads give the end.
+    pub fn shutdown_read(&self) {
+        self.connection.shutdown_read();
     }
 
     /// Ends the connection at once: the peer is sent a reset, and what was not delivered is lost.
@@ -223,13 +313,13 @@ impl TcpStream {
 
     /// The two directions, borrowed, for two futures of one task.
     pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
-        (ReadHalf::new(&self.connection), WriteHalf::new(&self.connection))
+        halves::split(self)
     }
 
     /// The two directions, for two tasks. The connection closes when both are dropped; dropping the writing
     /// half sends FIN.
     pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
-        (OwnedReadHalf::new(Arc::clone(&self.connection)), OwnedWriteHalf::new(self.connection))
+        halves::into_split(self)
     }
 }
 
@@ -261,6 +351,6 @@ impl AsyncWrite for TcpStream {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(self.connection.shutdown())
+        self.connection.poll_shutdown()
     }
 }

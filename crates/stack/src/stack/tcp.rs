@@ -8,6 +8,7 @@ use fathom_wire::Instant;
 
 use super::{Parts, Stack};
 use crate::context::Context;
+use crate::event::Readiness;
 use crate::socket::{ListenerId, TcpId};
 use crate::transport::tcp::{
     ConnectError, Connection, Decision, Incoming, IncomingId, ListenAt, TcpConnect, TcpError, TcpInfo,
@@ -16,8 +17,8 @@ use crate::transport::tcp::{
 use crate::transport::udp::BindError;
 
 impl Stack {
-    /// Begins a connection. [`Readiness::CONNECTED`](crate::Readiness::CONNECTED) tells when it stands, and
-    /// [`Readiness::ERROR`](crate::Readiness::ERROR) when it does not come about.
+    /// Begins a connection. [`Readiness::CONNECTED`] tells when it stands, and
+    /// [`Readiness::ERROR`] when it does not come about.
     ///
     /// # Errors
     /// [`ConnectError`] when there is no route, no such local address, no free port, or the same connection
@@ -177,6 +178,12 @@ impl Tcp<'_> {
     /// How many bytes could be read at once.
     pub fn available(&self) -> usize {
         self.connection().available()
+    }
+
+    /// What the connection is ready for at this moment. Nothing is taken by asking. A program that hears that
+    /// it cannot write is told by an [`Event`](crate::Event) when it can.
+    pub fn readiness(&mut self) -> Readiness {
+        self.with(|connection, _| connection.readiness())
     }
 
     /// Ends our data: a FIN follows the last of it. The peer may go on. Doing so again does nothing.

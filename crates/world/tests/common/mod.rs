@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use fathom_impair::Conditions;
-use fathom_net::{Config, Host, InterfaceId, Route};
+use fathom_net::{Config, Host, InterfaceId, Route, TcpOptions, TcpSocket, TcpStream};
 use fathom_world::{LinkSpec, World};
 
 pub(crate) const A4: &str = "192.0.2.1";
@@ -34,6 +34,31 @@ pub(crate) fn pair(seed: u64, conditions: Conditions) -> Pair {
         host.add_address(eth, format!("{address}/64").parse().unwrap()).unwrap();
     }
     Pair { world, a, b, eth_a, eth_b }
+}
+
+impl Pair {
+    /// A connection from `a` to port 80 of `b`: its end at `a`, and its end at `b`.
+    pub(crate) fn connected(&mut self) -> (TcpStream, TcpStream) {
+        self.connected_with(TcpOptions::default())
+    }
+
+    /// A connection whose ends both have these options.
+    pub(crate) fn connected_with(&mut self, options: TcpOptions) -> (TcpStream, TcpStream) {
+        let socket = |host: &Host| {
+            let socket = TcpSocket::new_v4(host).unwrap();
+            socket.set_options(options.clone());
+            socket
+        };
+        let (client, server) = (socket(&self.a), socket(&self.b));
+        server.bind(at(B4, 80)).unwrap();
+        let listener = server.listen(1).unwrap();
+        self.world
+            .block_on(async {
+                let stream = client.connect(at(B4, 80)).await.unwrap();
+                (stream, listener.accept().await.unwrap().0)
+            })
+            .unwrap()
+    }
 }
 
 pub(crate) fn at(address: &str, port: u16) -> SocketAddr {

@@ -115,6 +115,24 @@ impl Connection {
         Err(TcpError::WouldBlock)
     }
 
+    /// What trying is worth while for. An error concerns both directions, and so does the end.
+    pub(crate) fn readiness(&mut self) -> Readiness {
+        let over = self.state.is_over();
+        let failed = self.cold.error.is_some();
+        let read_ended = self.flags.contains(Flags::FIN_RECEIVED) || over;
+        let write_ended = self.flags.contains(Flags::FIN_QUEUED) || over;
+        let mut ready = Readiness::empty();
+        ready.set(Readiness::READABLE, failed || read_ended || !self.receive_buffer.is_empty());
+        ready.set(Readiness::CLOSED_READ, read_ended);
+        ready.set(Readiness::WRITABLE, failed || write_ended || self.send_capacity() > 0);
+        ready.set(Readiness::ERROR, failed);
+        ready.set(Readiness::CLOSED, over);
+        if !ready.contains(Readiness::WRITABLE) {
+            self.flags.insert(Flags::WRITER_WAITS);
+        }
+        ready
+    }
+
     /// Reading has made room: the peer hears of it if that lets it send.
     fn has_read(&mut self, cx: &mut Context<'_>) {
         let queued = self.receive_buffer.len();

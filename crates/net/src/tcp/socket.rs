@@ -1,0 +1,249 @@
+//! A TCP socket before it is connected or listens.
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use fathom_stack::TcpOptions;
+
+use super::{Connect, TcpListener, TcpStream};
+use crate::sync::lock;
+use crate::{Family, Host};
+
+/// A TCP socket that is neither connected nor listening yet, for what has to be said before.
+///
+/// ```no_run
+/// use fathom_net::{Host, TcpSocket, TcpStream};
+///
+/// async fn connect(host: &Host) -> std::io::Result<TcpStream> {
+///     let socket = TcpSocket::new_v4(host)?;
+///     socket.set_nodelay(true)?;
+///     socket.bind("192.0.2.2:0".parse().unwrap())?;
+///     socket.connect("192.0.2.7:80".parse().unwrap()).await
+/// }
+/// ```
+#[derive(Debug)]
+pub struct TcpSocket {
+    host: Host,
+    family: Family,
+    settings: Mutex<Settings>,
+}
+
+#[derive(Clone, Default, Debug)]
+struct Settings {
+    local: Option<SocketAddr>,
+    options: TcpOptions,
+}
+
+impl TcpSocket {
+    /// A socket of `host` for IPv4.
+    ///
+    /// # Errors
+    /// None.
+    pub fn new_v4(host: &Host) -> io::Result<TcpSocket> {
+        Ok(TcpSocket::new(host, Family::V4))
+    }
+
+    /// A socket of `host` for IPv6.
+    ///
+    /// # Errors
+    /// None.
+    pub fn new_v6(host: &Host) -> io::Result<TcpSocket> {
+        Ok(TcpSocket::new(host, Family::V6))
+    }
+
+    fn new(host: &Host, family: Family) -> TcpSocket {
+        TcpSocket { host: host.clone(), family, settings: Mutex::default() }
+    }
+
+    /// The host that it is on.
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// Sets this end's address. An unspecified address or port 0 leaves that part to the host, which chooses
+    /// when the socket connects or listens.
+    ///
+    /// # Errors
+    /// [`AddrNotAvailable`](io::ErrorKind::AddrNotAvailable) when the address is none of the host's,
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) when it is of the other family or the socket is bound.
+    /// Whether the port is taken is told when the socket connects or listens.
+    pub fn bind(&self, local: SocketAddr) -> io::Result<()> {
+        self.check_family(local)?;
+        let ip = local.ip();
+        let is_ours = self.host.stack(|stack, _| {
+            let mut interfaces = stack.interfaces().map(|(id, _)| id);
+            ip.is_unspecified()
+                || interfaces.any(|id| stack.addresses(id).any(|address| address.address() == ip))
+        });
+        if !is_ours {
+            let message = format!("{ip} is no address of {}", self.host.name());
+            return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, message));
+        }
+        let mut settings = lock(&self.settings);
+        if let Some(bound) = settings.local {
+            let message = format!("the socket is bound to {bound}");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
+        settings.local = Some(local);
+        Ok(())
+    }
+
+    /// The address that it is bound to: unspecified, and port 0, where that is left to the host.
+    ///
+    /// # Errors
+    /// None.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(lock(&self.settings).local.unwrap_or_else(|| self.unspecified()))
+    }
+
+    /// Connects it. Dropping the future gives the attempt up.
+    ///
+    /// # Errors
+    /// As [`TcpStream::connect`]; [`AddrInUse`](io::ErrorKind::AddrInUse) when the address it is bound to is
+    /// taken; [`InvalidInput`](io::ErrorKind::InvalidInput) when `to` is of the other family.
+    pub async fn connect(self, to: SocketAddr) -> io::Result<TcpStream> {
+        self.check_family(to)?;
+        let Settings { local, options } = self.settings();
+        Connect::start(&self.host, local, to, options)?.await
+    }
+
+    /// Listens. Up to `backlog` connections wait to be accepted. Without [`TcpSocket::bind`] it listens at
+    /// all addresses of its family, at a port that the host chooses.
+    ///
+    /// # Errors
+    /// As [`TcpListener::bind`].
+    pub fn listen(self, backlog: u32) -> io::Result<TcpListener> {
+        let Settings { local, options } = self.settings();
+        let local = local.unwrap_or_else(|| self.unspecified());
+        TcpListener::listen(&self.host, local, backlog as usize, options)
+    }
+
+    /// The error that waits to be reported: never one before the socket is connected.
+    ///
+    /// # Errors
+    /// None.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        Ok(None)
+    }
+
+    /// All that the engine lets choose for a connection.
+    pub fn options(&self) -> TcpOptions {
+        lock(&self.settings).options.clone()
+    }
+
+    /// Sets all that the engine lets choose for a connection: buffers, timeouts, options on the wire.
+    pub fn set_options(&self, options: TcpOptions) {
+        lock(&self.settings).options = options;
+    }
+
+    /// Sends short segments at once, from the start; see [`TcpStream::set_nodelay`].
+    ///
+    /// # Errors
+    /// None.
+    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        self.set(|options| options.nodelay = nodelay);
+        Ok(())
+    }
+
+    /// Whether short segments are sent at once.
+    ///
+    /// # Errors
+    /// None.
+    pub fn nodelay(&self) -> io::Result<bool> {
+        Ok(lock(&self.settings).options.nodelay)
+    }
+
+    /// Sets how many bytes may wait to be sent or acknowledged. Unlike Linux's it is not doubled.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for 0.
+    pub fn set_send_buffer_size(&self, bytes: u32) -> io::Result<()> {
+        let bytes = not_zero(bytes, "a send buffer")?;
+        self.set(|options| options.send_buffer = bytes);
+        Ok(())
+    }
+
+    /// How many bytes may wait to be sent or acknowledged.
+    ///
+    /// # Errors
+    /// None.
+    pub fn send_buffer_size(&self) -> io::Result<u32> {
+        Ok(saturating(lock(&self.settings).options.send_buffer))
+    }
+
+    /// Sets how many bytes may wait to be read: the largest receive window. Unlike Linux's it is not doubled.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for 0.
+    pub fn set_recv_buffer_size(&self, bytes: u32) -> io::Result<()> {
+        let bytes = not_zero(bytes, "a receive buffer")?;
+        self.set(|options| options.receive_buffer = bytes);
+        Ok(())
+    }
+
+    /// How many bytes may wait to be read.
+    ///
+    /// # Errors
+    /// None.
+    pub fn recv_buffer_size(&self) -> io::Result<u32> {
+        Ok(saturating(lock(&self.settings).options.receive_buffer))
+    }
+
+    /// Sets how long data may stay unacknowledged before the connection is given up (RFC 9293 3.9.1).
+    ///
+    /// # Errors
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for zero.
+    pub fn set_user_timeout(&self, timeout: Duration) -> io::Result<()> {
+        if timeout.is_zero() {
+            let message = "a user timeout of zero would let no connection live";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
+        self.set(|options| options.user_timeout = timeout);
+        Ok(())
+    }
+
+    /// How long data may stay unacknowledged.
+    ///
+    /// # Errors
+    /// None.
+    pub fn user_timeout(&self) -> io::Result<Duration> {
+        Ok(lock(&self.settings).options.user_timeout)
+    }
+
+    fn set(&self, change: impl FnOnce(&mut TcpOptions)) {
+        change(&mut lock(&self.settings).options);
+    }
+
+    fn settings(&self) -> Settings {
+        lock(&self.settings).clone()
+    }
+
+    fn unspecified(&self) -> SocketAddr {
+        match self.family {
+            Family::V4 => (Ipv4Addr::UNSPECIFIED, 0).into(),
+            Family::V6 => (Ipv6Addr::UNSPECIFIED, 0).into(),
+        }
+    }
+
+    fn check_family(&self, address: SocketAddr) -> io::Result<()> {
+        if Family::of(address.ip()) == self.family {
+            return Ok(());
+        }
+        let message = format!("{address}: the socket is for the other family of addresses");
+        Err(io::Error::new(io::ErrorKind::InvalidInput, message))
+    }
+}
+
+fn not_zero(bytes: u32, what: &str) -> io::Result<usize> {
+    if bytes == 0 {
+        let message = format!("{what} of no bytes would let nothing through");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+    }
+    Ok(bytes as usize)
+}
+
+fn saturating(bytes: usize) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX)
+}
