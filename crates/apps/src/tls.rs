@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fathom_net::Host;
+use rustls::KeyLog;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::UnixTime;
 use rustls::time_provider::TimeProvider;
@@ -31,5 +32,23 @@ impl TimeProvider for WallClock {
     fn current_time(&self) -> Option<UnixTime> {
         let since_epoch: Duration = self.0.wall_clock();
         Some(UnixTime::since_unix_epoch(since_epoch))
+    }
+}
+
+/// Writes the lines of a TLS key log (RFC 9850) into the host's records.
+#[derive(Debug)]
+struct SecretRecords(Host);
+
+impl KeyLog for SecretRecords {
+    fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
+        self.0.tls_secret(format!("{label} {} {}", Hex(client_random), Hex(secret)));
+    }
+}
+
+struct Hex<'a>(&'a [u8]);
+
+impl std::fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use fathom_apps::http::server::{Body, Handler, Request, Response, body};
+use fathom_apps::http::server::{Body, Handler, Request, RequestBody, Response, body};
 use fathom_net::Host;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION, SERVER};
 use http::{HeaderMap, Method, StatusCode};
@@ -126,7 +126,7 @@ fn headers(method: &Method, path: &str, headers: &HeaderMap) -> String {
 }
 
 /// The request's body, as it comes.
-fn echo(headers: &HeaderMap, incoming: hyper::body::Incoming) -> Response {
+fn echo(headers: &HeaderMap, incoming: RequestBody) -> Response {
     let mut response = http::Response::new(incoming.map_err(std::io::Error::other).boxed_unsync());
     let kind = headers.get(CONTENT_TYPE).cloned();
     response

@@ -21,6 +21,14 @@ pub(super) fn imf_fixdate(since_epoch: Duration) -> String {
     )
 }
 
+/// The same to the minute, for people: `1994-11-06 08:49`.
+pub(super) fn iso_minutes(since_epoch: Duration) -> String {
+    let seconds = since_epoch.as_secs();
+    let (year, month, day) = civil(seconds / 86_400);
+    let of_day = seconds % 86_400;
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}", of_day / 3600, of_day / 60 % 60)
+}
+
 /// Year, month (1 to 12) and day of the Gregorian calendar, `days` after 1 January 1970.
 ///
 /// Years are counted from March, so that the leap day is the last of its year: day 0 of an era of 400 years
@@ -44,6 +52,7 @@ mod tests {
     #[test]
     fn writes_the_example_of_the_rfc() {
         assert_eq!(imf_fixdate(Duration::from_secs(784_111_777)), "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(iso_minutes(Duration::from_secs(784_111_777)), "1994-11-06 08:49");
     }
 
     #[test]

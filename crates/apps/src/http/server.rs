@@ -1,10 +1,19 @@
 //! An HTTP server on a host.
+//!
+//! [`serve`] answers the connections of a listener by a [`Handler`], over HTTP/1.1 and HTTP/2, in the clear or
+//! over TLS. [`files::Files`] is a handler that serves a folder.
+
+mod conduit;
+mod exchange;
+pub mod files;
 
 mod head_first;
 mod serve;
+mod watch;
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,10 +23,13 @@ use fathom_net::{Host, TcpListener};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 
+pub use exchange::{Event, Exchange, Observer, RequestBody};
+pub use watch::Server;
+
 use crate::tls::server::Identity;
 
-/// A request as a handler gets it.
-pub type Request = http::Request<hyper::body::Incoming>;
+/// A request as a handler gets it. The [`Peer`] is among its extensions.
+pub type Request = http::Request<RequestBody>;
 /// The body of a response. An error in it breaks the connection (HTTP/1.1) or the stream (HTTP/2).
 pub type Body = UnsyncBoxBody<Bytes, io::Error>;
 /// A response as a handler gives it. `Date` is added.
@@ -26,6 +38,45 @@ pub type Response = http::Response<Body>;
 /// A body of these bytes.
 pub fn body(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
+}
+
+/// A connection, as a handler and an observer know it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Peer {
+    /// Its number among those of this server, from 1 on.
+    pub number: u64,
+    /// The client.
+    pub remote: SocketAddr,
+    /// The address of ours that it came to.
+    pub local: SocketAddr,
+    /// What TLS agreed on; `None` in the clear.
+    pub tls: Option<Agreed>,
+}
+
+/// What the handshake of a connection agreed on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Agreed {
+    /// `TLSv1.3` or `TLSv1.2`.
+    pub version: &'static str,
+    /// The cipher suite, by the name that IANA has for it.
+    pub cipher: String,
+    /// The name that the client asked for (RFC 6066 3).
+    pub name: Option<String>,
+}
+
+impl Agreed {
+    fn of(session: &rustls::ServerConnection) -> Agreed {
+        let cipher =
+            session.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str().map(str::to_owned));
+        Agreed {
+            version: match session.protocol_version() {
+                Some(rustls::ProtocolVersion::TLSv1_2) => "TLSv1.2",
+                _ => "TLSv1.3",
+            },
+            cipher: cipher.unwrap_or_default(),
+            name: session.server_name().map(str::to_owned),
+        }
+    }
 }
 
 /// Answers requests.
@@ -57,15 +108,26 @@ where
 pub struct Limits {
     /// Connections at once; more wait in the listener's backlog.
     pub connections: usize,
-    /// How long a client may take for TLS and, on HTTP/1.1, for each head.
+    /// How long a client may take for TLS and, on HTTP/1.1, for each head: from the end of the answer before
+    /// it to its own, so this is how long an HTTP/1.1 connection is kept without a request.
     pub head_timeout: Duration,
+    /// How long a connection may stand still: no byte in, none out, and no handler at work.
+    pub idle_timeout: Duration,
+    /// Bytes of a request's head. At least 8192.
+    pub head_bytes: usize,
     /// Streams at once on one HTTP/2 connection.
     pub streams: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { connections: 1024, head_timeout: Duration::from_secs(30), streams: 128 }
+        Limits {
+            connections: 1024,
+            head_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(75),
+            head_bytes: 128 * 1024,
+            streams: 128,
+        }
     }
 }
 
@@ -77,9 +139,12 @@ pub struct Config {
     pub identity: Option<Identity>,
     /// What it allows.
     pub limits: Limits,
+    /// Told what happens.
+    pub observer: Option<Observer>,
 }
 
-/// Starts answering the connections of `listener` by `handler`, as tasks of the host.
+/// Starts answering the connections of `listener` by `handler`, as tasks of the host. What is returned may be
+/// dropped: the server goes on.
 ///
 /// # Errors
 /// When the identity's key and certificate do not fit each other.
@@ -88,13 +153,16 @@ pub fn serve(
     listener: TcpListener,
     config: Config,
     handler: Arc<dyn Handler>,
-) -> Result<(), rustls::Error> {
-    let tls = match config.identity {
+) -> Result<Server, rustls::Error> {
+    let Config { identity, limits, observer } = config;
+    let tls = match identity {
         Some(identity) => Some(Arc::new(crate::tls::server::config(host, identity, &["h2", "http/1.1"])?)),
         None => None,
     };
-    host.spawn(serve::accept(host.clone(), listener, tls, config.limits, handler));
-    Ok(())
+    let server = Server::new(limits.connections);
+    let common = serve::Common { host: host.clone(), tls, limits, observer, handler, server: server.clone() };
+    host.spawn(serve::accept(listener, Arc::new(common)));
+    Ok(server)
 }
 
 #[cfg(test)]

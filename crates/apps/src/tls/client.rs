@@ -11,14 +11,14 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, KeyLog, RootCertStore, SupportedProtocolVersion};
+use rustls::{CertificateError, ClientConfig, RootCertStore, SupportedProtocolVersion};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 pub use facts::TlsFacts;
 
-use super::WallClock;
+use super::{SecretRecords, WallClock};
 
 /// A version of TLS.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -210,24 +210,6 @@ pub fn judge(host: &Host, roots: &Roots, name: &str, chain: &[Vec<u8>]) -> Resul
         .verify_server_cert(&own, &intermediates, &name, &[], now)
         .map(drop)
         .map_err(HandshakeError::Certificate)
-}
-
-/// Writes the lines of a TLS key log (RFC 9850) into the host's records.
-#[derive(Debug)]
-struct SecretRecords(Host);
-
-impl KeyLog for SecretRecords {
-    fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
-        self.0.tls_secret(format!("{label} {} {}", Hex(client_random), Hex(secret)));
-    }
-}
-
-struct Hex<'a>(&'a [u8]);
-
-impl std::fmt::Display for Hex<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
 }
 
 #[cfg(test)]

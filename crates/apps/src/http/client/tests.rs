@@ -10,7 +10,7 @@ use fathom_net::{Host, TcpListener};
 use http_body_util::BodyExt;
 
 use super::*;
-use crate::http::server::{self, Config, Limits, body, serve};
+use crate::http::server::{self, Config, body, serve};
 use crate::testing::{Bench, identity, ip};
 use crate::tls::client::Roots;
 
@@ -78,7 +78,7 @@ fn site_bench() -> (Bench, Options) {
         for (port, identity) in [(443, Some(identity)), (80, None)] {
             for at in Bench::server_addresses(port) {
                 let listener = TcpListener::bind(&server, at).await.unwrap();
-                let config = Config { identity: identity.clone(), limits: Limits::default() };
+                let config = Config { identity: identity.clone(), ..Config::default() };
                 serve(&server, listener, config, Arc::new(site)).unwrap();
             }
         }

@@ -1,20 +1,25 @@
 //! Connections and what is spoken on them.
 
+use std::error::Error;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use fathom_net::{Host, TcpListener, TcpStream};
 use http::header::{DATE, HeaderValue};
+use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::Semaphore;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_rustls::server::TlsStream;
 
+use super::conduit::Conduit;
+use super::exchange::{Account, Event, Observer, RequestBody};
 use super::head_first::HeadFirst;
-use super::{Handler, Limits, Request, Response};
+use super::watch::{Activity, Server, guarded};
+use super::{Agreed, Handler, Limits, Peer, Response};
 use crate::http::date::imf_fixdate;
 use crate::http::runtime::{HostExecutor, HostTimer};
 
@@ -22,95 +27,141 @@ use crate::http::runtime::{HostExecutor, HostTimer};
 const STREAM_WINDOW: u32 = 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 
-pub(super) async fn accept(
-    host: Host,
-    listener: TcpListener,
-    tls: Option<Arc<ServerConfig>>,
-    limits: Limits,
-    handler: Arc<dyn Handler>,
-) {
-    let places = Arc::new(Semaphore::new(limits.connections));
-    loop {
-        // The semaphore is never closed.
-        let Ok(place) = places.clone().acquire_owned().await else { return };
-        let Ok((stream, _)) = listener.accept().await else { return };
-        let (task_host, tls, limits, handler) = (host.clone(), tls.clone(), limits.clone(), handler.clone());
-        host.spawn(async move {
-            // What breaks a connection is the client's to notice.
-            let _ = connection(task_host, stream, tls, limits, handler).await;
-            drop(place);
-        });
+/// The least that hyper takes for the head of a request.
+const MIN_HEAD_BYTES: usize = 8192;
+
+/// What all connections of a server share.
+pub(super) struct Common {
+    pub(super) host: Host,
+    pub(super) tls: Option<Arc<ServerConfig>>,
+    pub(super) limits: Limits,
+    pub(super) observer: Option<Observer>,
+    pub(super) handler: Arc<dyn Handler>,
+    pub(super) server: Server,
+}
+
+impl Common {
+    fn tell(&self, event: Event<'_>) {
+        if let Some(observer) = &self.observer {
+            observer.tell(&event);
+        }
     }
 }
 
-async fn connection(
-    host: Host,
-    stream: TcpStream,
-    tls: Option<Arc<ServerConfig>>,
-    limits: Limits,
-    handler: Arc<dyn Handler>,
-) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    let Some(tls) = tls else {
-        let beginning = Box::pin(begins_http2(&host, &stream));
-        let h2 = host.timeout(limits.head_timeout, beginning).await.map_err(io::Error::other)??;
-        return speak(host, stream, h2, limits, handler).await.map_err(io::Error::other);
+pub(super) async fn accept(listener: TcpListener, common: Arc<Common>) {
+    let accepting = async {
+        while let Some(place) = common.server.place().await {
+            let Ok((stream, _)) = listener.accept().await else { return };
+            common.host.spawn(connection(Arc::clone(&common), stream, place));
+        }
     };
-    let accepting = Box::pin(crate::tls::server::accept(tls, stream));
-    let stream = host.timeout(limits.head_timeout, accepting).await.map_err(io::Error::other)??;
-    let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-    speak(host, stream, h2, limits, handler).await.map_err(io::Error::other)
+    guarded(accepting, common.server.phase(), common.server.draining(), |_| {}).await;
 }
 
-/// Whether the client begins as HTTP/2 does (RFC 9113 3.4): no other method begins with `PRI`.
-async fn begins_http2(host: &Host, stream: &TcpStream) -> io::Result<bool> {
-    const BEGINNING: &[u8] = b"PRI";
-    let mut seen = [0; BEGINNING.len()];
-    loop {
-        let len = stream.peek(&mut seen).await?;
-        if len == 0 || seen[..len] != BEGINNING[..len] {
-            return Ok(false);
+async fn connection(common: Arc<Common>, stream: TcpStream, place: OwnedSemaphorePermit) {
+    let (Ok(local), Ok(remote)) = (stream.local_addr(), stream.peer_addr()) else { return };
+    let mut peer = Peer { number: common.server.number(), remote, local, tls: None };
+    let activity = Arc::new(Activity::new(common.observer.is_some()));
+    let conduit = Conduit::new(stream, Arc::clone(&activity), common.server.clone(), place);
+    // What breaks a connection is the client's to notice, and the observer's to tell.
+    let establishing = establish(&common, conduit, &mut peer);
+    let ready = guarded(establishing, common.server.phase(), common.server.draining(), |_| {}).await;
+    let ready = ready.unwrap_or_else(|| Err(io::Error::other("the server ends")));
+    let (stream, h2) = match ready {
+        Ok(ready) => ready,
+        Err(error) => {
+            common.tell(Event::NotConnected { peer: &peer, error: &error.to_string() });
+            return;
         }
-        if len == BEGINNING.len() {
-            return Ok(true);
-        }
-        // Cut within three bytes: only time tells.
-        host.sleep(Duration::from_millis(1)).await;
-    }
+    };
+    let peer = Arc::new(peer);
+    common.tell(Event::Connected { peer: &peer });
+    let reason = match stream {
+        Ready::Plain(stream) => speak(&common, &peer, &activity, stream, h2).await,
+        Ready::Tls(stream) => speak(&common, &peer, &activity, *stream, h2).await,
+    };
+    let info = activity.take_info();
+    common.tell(Event::Closed { peer: &peer, reason: reason.as_deref(), info: info.as_ref() });
 }
 
+/// A connection that is ready for requests.
+enum Ready {
+    Plain(Conduit),
+    Tls(Box<TlsStream<Conduit>>),
+}
+
+/// Finds out what is to be spoken; the answer says whether it is HTTP/2.
+async fn establish(common: &Common, mut conduit: Conduit, peer: &mut Peer) -> io::Result<(Ready, bool)> {
+    conduit.set_nodelay()?;
+    let limit = common.limits.head_timeout;
+    let Some(tls) = &common.tls else {
+        let beginning = Box::pin(conduit.begins_http2());
+        let h2 = common.host.timeout(limit, beginning).await.map_err(|_| silent("sent no request"))??;
+        return Ok((Ready::Plain(conduit), h2));
+    };
+    let accepting = Box::pin(crate::tls::server::accept(Arc::clone(tls), conduit));
+    let stream = common.host.timeout(limit, accepting).await.map_err(|_| silent("did not finish TLS"))??;
+    let session = stream.get_ref().1;
+    peer.tls = Some(Agreed::of(session));
+    let h2 = session.alpn_protocol() == Some(b"h2");
+    Ok((Ready::Tls(Box::new(stream)), h2))
+}
+
+fn silent(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, format!("the client {what} in time"))
+}
+
+/// Answers requests until the connection ends; says why, if it did not end in order.
 async fn speak<S>(
-    host: Host,
+    common: &Arc<Common>,
+    peer: &Arc<Peer>,
+    activity: &Arc<Activity>,
     stream: S,
     h2: bool,
-    limits: Limits,
-    handler: Arc<dyn Handler>,
-) -> hyper::Result<()>
+) -> Option<String>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = {
-        let host = host.clone();
-        service_fn(move |request: Request| answer(host.clone(), handler.clone(), request))
+        let (common, peer, activity) = (Arc::clone(common), Arc::clone(peer), Arc::clone(activity));
+        service_fn(move |request| {
+            answer(Arc::clone(&common), Arc::clone(&peer), Arc::clone(&activity), request)
+        })
     };
+    let Limits { head_timeout, idle_timeout, head_bytes, streams, .. } = common.limits;
+    let (host, phase) = (&common.host, common.server.phase());
     let (stream, timer) = (TokioIo::new(stream), HostTimer::new(host.clone()));
-    if h2 {
-        http2::Builder::new(HostExecutor(host))
+    let idle = activity.idle(host, idle_timeout);
+    let ended = if h2 {
+        let connection = http2::Builder::new(HostExecutor(host.clone()))
             .timer(timer)
             .auto_date_header(false)
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
-            .max_concurrent_streams(limits.streams)
-            .serve_connection(stream, service)
-            .await
+            .max_concurrent_streams(streams)
+            .max_header_list_size(u32::try_from(head_bytes).unwrap_or(u32::MAX))
+            .serve_connection(stream, service);
+        guarded(connection, phase, idle, |connection| connection.graceful_shutdown()).await
     } else {
-        http1::Builder::new()
+        let connection = http1::Builder::new()
             .timer(timer)
             .auto_date_header(false)
             .title_case_headers(true)
-            .header_read_timeout(limits.head_timeout)
-            .serve_connection(stream, service)
-            .await
+            // A client may end its side after its request; only then it waits for the answer.
+            .half_close(true)
+            .header_read_timeout(head_timeout)
+            .max_header_size(head_bytes)
+            .max_buf_size(head_bytes.max(MIN_HEAD_BYTES))
+            .serve_connection(stream, service);
+        guarded(connection, phase, idle, |connection| connection.graceful_shutdown()).await
+    };
+    match ended {
+        None => Some("idle for too long, or the server ends".into()),
+        Some(Ok(())) => None,
+        Some(Err(error)) => Some(match error.source() {
+            Some(source) => format!("{error}: {source}"),
+            None => error.to_string(),
+        }),
     }
 }
 
@@ -119,11 +170,31 @@ where
 #[error("closed without a response")]
 struct NoResponse;
 
-async fn answer(host: Host, handler: Arc<dyn Handler>, request: Request) -> Result<Response, NoResponse> {
-    let mut response = handler.handle(host.clone(), request).await.ok_or(NoResponse)?;
+async fn answer(
+    common: Arc<Common>,
+    peer: Arc<Peer>,
+    activity: Arc<Activity>,
+    request: http::Request<Incoming>,
+) -> Result<Response, NoResponse> {
+    let (head, incoming) = request.into_parts();
+    let (body, received) = RequestBody::new(incoming);
+    let mut request = http::Request::from_parts(head, body);
+    let account = common
+        .observer
+        .as_ref()
+        .map(|observer| Account::open(observer.clone(), &common.host, &peer, &request, received));
+    request.extensions_mut().insert(Arc::unwrap_or_clone(peer));
+    let host = common.host.clone();
+    let at_work = activity.handler();
+    let mut response = Arc::clone(&common.handler).handle(host, request).await.ok_or(NoResponse)?;
+    drop(at_work);
     // RFC 9110 6.6.1, by the world's clock.
-    if let Ok(date) = HeaderValue::try_from(imf_fixdate(host.wall_clock())) {
+    if let Ok(date) = HeaderValue::try_from(imf_fixdate(common.host.wall_clock())) {
         response.headers_mut().entry(DATE).or_insert(date);
     }
+    let response = match account {
+        Some(account) => account.follow(response),
+        None => response,
+    };
     Ok(response.map(HeadFirst::wrap))
 }

@@ -1,4 +1,5 @@
 use std::net::SocketAddr;
+use std::sync::Mutex;
 
 use fathom_net::TcpStream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -12,7 +13,7 @@ fn start(bench: &mut Bench, limits: Limits) -> SocketAddr {
     bench.run(async move {
         let listener = TcpListener::bind(&server, at).await.unwrap();
         let handler = |_: Host, _: Request| async { Some(http::Response::new(body("hello"))) };
-        serve(&server, listener, Config { identity: None, limits }, Arc::new(handler)).unwrap();
+        serve(&server, listener, Config { limits, ..Config::default() }, Arc::new(handler)).unwrap();
     });
     at
 }
@@ -66,4 +67,134 @@ fn a_connection_too_many_waits_for_a_place() {
         (early, late)
     });
     assert_eq!((early, late), (false, true));
+}
+
+/// A server that thinks for a second before it answers with `len` bytes, and what its observer was told.
+fn start_thinker(
+    bench: &mut Bench,
+    limits: Limits,
+    len: usize,
+) -> (SocketAddr, Server, Arc<Mutex<Vec<String>>>) {
+    let at = SocketAddr::new(ip(SERVER_V4), 80);
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let observer = {
+        let told = Arc::clone(&told);
+        Observer::new(move |event| {
+            told.lock().unwrap().push(match event {
+                Event::Connected { peer } => format!("{} connected", peer.number),
+                Event::NotConnected { error, .. } => format!("not connected: {error}"),
+                Event::Served { exchange, .. } => format!(
+                    "{} {} {:?} in {} out {} complete {}",
+                    exchange.method,
+                    exchange.target,
+                    exchange.status.map(|status| status.as_u16()),
+                    exchange.received,
+                    exchange.sent,
+                    exchange.complete
+                ),
+                Event::Closed { reason, info, .. } => {
+                    format!("closed {} {}", reason.is_some(), info.is_some())
+                }
+            });
+        })
+    };
+    let host = bench.server.clone();
+    let server = bench.run(async move {
+        let listener = TcpListener::bind(&host, at).await.unwrap();
+        let handler = move |host: Host, _: Request| async move {
+            host.sleep(Duration::from_secs(1)).await;
+            Some(http::Response::new(body(vec![7; len])))
+        };
+        let config = Config { limits, observer: Some(observer), ..Config::default() };
+        serve(&host, listener, config, Arc::new(handler)).unwrap()
+    });
+    (at, server, told)
+}
+
+#[test]
+fn a_server_that_ends_answers_what_was_asked_and_takes_nothing_more() {
+    let mut bench = Bench::new();
+    let (at, server, told) = start_thinker(&mut bench, Limits::default(), 5);
+    let client = bench.client.clone();
+    let (answer, late, took) = bench.run(async move {
+        let mut idle = TcpStream::connect(&client, at).await.unwrap();
+        let mut stream = TcpStream::connect(&client, at).await.unwrap();
+        stream.write_all(b"GET /x HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+        client.sleep(Duration::from_millis(100)).await;
+        let begun = client.now();
+        let ending = client.spawn(async move { server.shut_down().await });
+        client.sleep(Duration::from_millis(100)).await;
+        let late = TcpStream::connect(&client, at).await.map(drop);
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert_eq!(idle.read(&mut [0; 1]).await.unwrap(), 0, "a connection without a request is closed");
+        drop((stream, idle));
+        ending.await.unwrap();
+        (answer, late, client.now() - begun)
+    });
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("Connection: close"), "{answer}");
+    assert_eq!(late.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+    assert!(took < Duration::from_millis(1100), "{took:?}");
+    let told = told.lock().unwrap();
+    let served = "GET /x Some(200) in 0 out 5 complete true";
+    for line in ["not connected: the server ends", served, "closed false true"] {
+        assert!(told.iter().any(|told| told == line), "{line} in {told:?}");
+    }
+}
+
+#[test]
+fn a_server_that_is_aborted_closes_what_is_going_on() {
+    let mut bench = Bench::new();
+    let (at, server, told) = start_thinker(&mut bench, Limits::default(), 5);
+    let client = bench.client.clone();
+    bench.run(async move {
+        let mut stream = TcpStream::connect(&client, at).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+        client.sleep(Duration::from_millis(100)).await;
+        server.abort();
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        assert!(answer.is_empty());
+        drop(stream);
+        server.shut_down().await;
+    });
+    assert!(told.lock().unwrap().contains(&"GET / None in 0 out 0 complete false".to_owned()));
+}
+
+#[test]
+fn a_connection_that_stands_still_is_closed() {
+    let mut bench = Bench::new();
+    let limits = Limits { idle_timeout: Duration::from_secs(4), ..Limits::default() };
+    let (at, _server, told) = start_thinker(&mut bench, limits, 100_000_000);
+    let client = bench.client.clone();
+    bench.run(async move {
+        let mut stream = TcpStream::connect(&client, at).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+        // Nobody reads.
+        client.sleep(Duration::from_secs(10)).await;
+        drop(stream);
+    });
+    let told = told.lock().unwrap();
+    assert_eq!(told.last().unwrap(), "closed true true", "{told:?}");
+}
+
+#[test]
+fn an_answer_reaches_a_client_that_is_still_sending() {
+    let mut bench = Bench::new();
+    let (at, _server, _told) = start_thinker(&mut bench, Limits::default(), 5);
+    let client = bench.client.clone();
+    let answer = bench.run(async move {
+        let stream = TcpStream::connect(&client, at).await.unwrap();
+        let (mut read, mut write) = stream.into_split();
+        write.write_all(b"PUT / HTTP/1.1\r\nhost: a\r\ncontent-length: 100000000\r\n\r\n").await.unwrap();
+        let sending = client.spawn(async move {
+            // The server takes what it has room for, and then what it discards.
+            while write.write_all(&[1; 10_000]).await.is_ok() {}
+        });
+        let mut answer = Vec::new();
+        let _ = read.read_to_end(&mut answer).await;
+        sending.abort();
+        answer
+    });
+    assert!(answer.starts_with(b"HTTP/1.1 200 OK"), "{:?}", String::from_utf8_lossy(&answer));
 }
