@@ -59,6 +59,8 @@ pub(crate) struct Internet {
     /// The interface, source and destination of the latest packet that arrived, and what they are to us;
     /// `None` when the source will not do.
     recent_ends: Recent<(InterfaceId, IpAddr, IpAddr), Option<Destination>>,
+    /// The version at which what depends on routes was last looked through.
+    seen_version: u64,
     /// The ends of the latest packet that a socket sent, and its first hop.
     recent_hop: Recent<(IpAddr, IpAddr, Option<InterfaceId>), Result<Hop, DropReason>>,
 }
@@ -80,6 +82,7 @@ impl Internet {
                 config.internet.icmp_errors_per_second,
                 config.internet.icmp_error_burst,
             ),
+            seen_version: 0,
             recent_ends: Recent::new(),
             recent_hop: Recent::new(),
         }
@@ -103,6 +106,17 @@ impl Internet {
     fn version(&self) -> u64 {
         // All only grow, so their sum grows with each change.
         self.addresses.version() + self.routes.version() + self.local_prefixes.version()
+    }
+
+    /// Whether addresses, routes or links have changed since the last call. What routers told about paths is
+    /// forgotten then: a path MTU is that of the way it was found on.
+    pub(crate) fn has_changed(&mut self) -> bool {
+        let version = self.version();
+        let changed = core::mem::replace(&mut self.seen_version, version) != version;
+        if changed {
+            self.path_mtus.clear();
+        }
+        changed
     }
 
     /// What the ends of a packet that arrived `on` an interface are to us; `None` when its source will not do.

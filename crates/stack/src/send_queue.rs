@@ -1,8 +1,9 @@
 //! Sockets with something to send.
 //!
 //! A socket that wants to send says so once ([`SendQueues::push`]) and is then in exactly one place: among
-//! the *fresh* (its interface is not known yet), in the round-robin queue of an *interface*, or *parked*
-//! until its next hop's link address is known. Saying it again changes nothing.
+//! the *fresh* (its interface is not known yet), in the round-robin queue of an *interface*, *parked* until
+//! its next hop's link address is known, or *stranded* until there is another way. Saying it again changes
+//! nothing.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -17,11 +18,18 @@ pub(crate) struct SendQueues {
     queued: Marks<()>,
     fresh: VecDeque<SocketId>,
     interfaces: Vec<VecDeque<SocketId>>,
+    /// Sockets that no route leads anywhere for. Some may be gone.
+    stranded: Vec<SocketId>,
 }
 
 impl SendQueues {
     pub(crate) fn new() -> Self {
-        SendQueues { queued: Marks::new(), fresh: VecDeque::new(), interfaces: Vec::new() }
+        SendQueues {
+            queued: Marks::new(),
+            fresh: VecDeque::new(),
+            interfaces: Vec::new(),
+            stranded: Vec::new(),
+        }
     }
 
     /// `socket` has something to send. No effect while it is queued or parked already.
@@ -40,6 +48,11 @@ impl SendQueues {
     /// Takes a socket whose interface is to be found. It keeps its mark: file, park or release it.
     pub(crate) fn pop_fresh(&mut self) -> Option<SocketId> {
         self.fresh.pop_front()
+    }
+
+    /// Whether there is a socket whose interface is to be found.
+    pub(crate) fn has_fresh(&self) -> bool {
+        !self.fresh.is_empty()
     }
 
     /// Files `socket`, which keeps its mark, behind the others of `interface`.
@@ -79,6 +92,19 @@ impl SendQueues {
     pub(crate) fn unpark(&mut self, socket: SocketId) {
         if self.queued.get(socket).is_some() {
             self.fresh.push_back(socket);
+        }
+    }
+
+    /// Notes that there is no way for what `socket` has to send: pushing it has no effect until that changes.
+    pub(crate) fn strand(&mut self, socket: SocketId) {
+        self.park(socket);
+        self.stranded.push(socket);
+    }
+
+    /// Addresses, routes or links have changed: what is stranded is routed anew.
+    pub(crate) fn rescue(&mut self) {
+        for socket in core::mem::take(&mut self.stranded) {
+            self.unpark(socket);
         }
     }
 

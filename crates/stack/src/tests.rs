@@ -1,5 +1,6 @@
 //! Whole stacks against each other, in virtual time.
 
+mod changes;
 mod closing;
 mod connections;
 mod datagrams;

@@ -79,6 +79,12 @@ impl PathMtus {
         }
     }
 
+    /// Forgets all of them.
+    pub(crate) fn clear(&mut self) {
+        self.entries.clear();
+        self.order.clear();
+    }
+
     /// Sets the path MTU to `destination`. At most `limit` destinations are kept, each for `age`.
     pub(crate) fn set(&mut self, now: Instant, destination: IpAddr, mtu: usize, limit: usize, age: Duration) {
         self.make_room(now, limit);

@@ -48,7 +48,10 @@ impl Stack {
     /// The link of an interface came up or went down.
     ///
     /// When it goes down its neighbours are forgotten and what waited for it is dropped; sockets go on by
-    /// another route where there is one.
+    /// another route where there is one. Where there is none it is as if the routes over the interface were
+    /// gone (`ip link set down` on Linux): datagrams and new connections find the network unreachable;
+    /// connections keep what they have to send, go on as soon as there is a way again, and time out if that
+    /// takes longer than their patience. Addresses stay.
     pub fn set_link(&mut self, now: Instant, id: InterfaceId, up: bool) {
         let Some(interface) = self.internet.interfaces.get_mut(id.slot()) else { return };
         if core::mem::replace(&mut interface.up, up) == up {
@@ -113,6 +116,10 @@ impl Stack {
     }
 
     /// Takes an address, and the route to its network, from an interface. Gives whether it had it.
+    ///
+    /// Connections, listeners and sockets of the address stay. Nothing reaches or leaves them until the
+    /// address is back; then they go on. A connection that has something to send times out meanwhile, and a
+    /// datagram finds the network unreachable.
     pub fn remove_address(&mut self, now: Instant, id: InterfaceId, address: IpAddr) -> bool {
         let Parts { cx, internet, .. } = self.parts(now);
         let Some(removed) = internet.addresses.remove(id, address) else { return false };

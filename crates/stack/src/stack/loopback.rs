@@ -14,9 +14,11 @@ use crate::transmit::{Transmit, TransmitChecksum};
 const PACKETS_AT_ONCE: usize = 64;
 
 impl Stack {
-    /// Whether packets to ourselves wait for the next turn.
+    /// Whether packets to ourselves wait for the next turn, or sockets that no interface is known for. A device
+    /// asks for what the latter have; but there may be none, or none that is up.
     pub(super) fn is_talking_to_itself(&self) -> bool {
-        self.shared.sendable.has_filed(InterfaceId::LOOPBACK)
+        self.shared.sendable.has_fresh()
+            || self.shared.sendable.has_filed(InterfaceId::LOOPBACK)
             || !self.internet.queues[InterfaceId::LOOPBACK.slot()].is_empty()
     }
 }

@@ -208,6 +208,7 @@ impl Parts<'_> {
         let Some(owner) = self.internet.interface_of(error.source) else {
             return Disposition::Drop(DropReason::IcmpUnmatched);
         };
+        self.notice_changes();
         let on = self.internet.route_interface(error.source, error.destination).unwrap_or(owner);
         let link_mtu = self.internet.interface(on).mtu;
         let current = self.internet.path_mtus.get(self.cx.now, error.destination, link_mtu);

@@ -36,7 +36,14 @@ impl Parts<'_> {
             TimerKey::Tcp(id) => self.transports.tcp.handle_timer(&mut self.cx, id),
             TimerKey::TcpHalfOpen(key) => {
                 if let Some(again) = self.transports.tcp.handle_half_open_timer(&mut self.cx, key) {
-                    self.send(again, None);
+                    // The address that was asked for may be gone by now.
+                    match self.internet.interface_of(again.source) {
+                        Some(_) => self.send(again, None),
+                        None => {
+                            let (len, cause) = (again.header.len(), again.cause);
+                            self.cx.dropped(None, DropReason::NoSourceAddress, len, cause);
+                        }
+                    }
                 }
             }
             TimerKey::TcpTimeWait(key) => self.transports.tcp.handle_time_wait_timer(&mut self.cx, key),
@@ -59,7 +66,7 @@ impl Parts<'_> {
         for socket in waiting.sockets {
             self.cx.sendable.release(socket);
             if let SocketId::Tcp(id) = socket {
-                self.transports.tcp.neighbour_failed(&mut self.cx, id);
+                self.transports.tcp.cannot_leave(&mut self.cx, id, DropReason::NeighbourUnreachable);
             }
         }
     }

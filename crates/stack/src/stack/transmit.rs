@@ -66,6 +66,15 @@ enum NextHop {
     AskedFor,
 }
 
+/// Why a socket is not to be pulled.
+#[derive(Clone, Copy)]
+enum Idle {
+    /// It has nothing to send.
+    Nothing,
+    /// No route leads where it sends to, or its address is not ours.
+    Stranded,
+}
+
 /// What a socket sends next: from where, to where, in which zone.
 struct Flow {
     source: IpAddr,
@@ -130,26 +139,36 @@ impl Parts<'_> {
         frame.cause = id.or(frame.cause);
     }
 
+    /// Draws the consequences of changes of addresses, routes and links.
+    pub(super) fn notice_changes(&mut self) {
+        if self.internet.has_changed() {
+            self.cx.sendable.rescue();
+        }
+    }
+
     /// Finds the interface of each socket that has said that it wants to send.
     pub(super) fn sort_fresh(&mut self) {
+        self.notice_changes();
         while let Some(socket) = self.cx.sendable.pop_fresh() {
             match self.next_hop(socket) {
-                Some(hop) => self.cx.sendable.file(socket, hop.interface),
-                None => self.cx.sendable.release(socket),
+                Ok(hop) => self.cx.sendable.file(socket, hop.interface),
+                Err(Idle::Nothing) => self.cx.sendable.release(socket),
+                Err(Idle::Stranded) => self.cx.sendable.strand(socket),
             }
         }
     }
 
-    /// The first hop of what the socket sends next. A socket without a route is told.
-    fn next_hop(&mut self, socket: SocketId) -> Option<Hop> {
+    /// The first hop of what the socket sends next. A socket without a route is told; a connection waits for
+    /// another.
+    fn next_hop(&mut self, socket: SocketId) -> Result<Hop, Idle> {
         loop {
-            let flow = self.flow(socket)?;
+            let flow = self.flow(socket).ok_or(Idle::Nothing)?;
             let reason = match self.internet.first_hop(flow.source, flow.destination, flow.via) {
-                Ok(hop) => return Some(hop),
+                Ok(hop) => return Ok(hop),
                 Err(reason) => reason,
             };
             if !self.fail(socket, None, reason) {
-                return None;
+                return Err(if matches!(socket, SocketId::Tcp(_)) { Idle::Stranded } else { Idle::Nothing });
             }
         }
     }
@@ -177,7 +196,7 @@ impl Parts<'_> {
         let cx = &mut self.cx;
         let (transmission, more) = match socket {
             SocketId::Tcp(id) => {
-                self.transports.tcp.neighbour_failed(cx, id);
+                self.transports.tcp.cannot_leave(cx, id, reason);
                 return false;
             }
             SocketId::Udp(id) => (self.transports.udp.fail_next(cx, id, reason), true),
@@ -192,7 +211,11 @@ impl Parts<'_> {
 
     /// Lets a socket send one packet. Its frames, if it sends one, are the next of the interface.
     pub(super) fn pull(&mut self, on: InterfaceId, socket: SocketId) {
-        let Some(hop) = self.next_hop(socket) else { return };
+        let hop = match self.next_hop(socket) {
+            Ok(hop) => hop,
+            Err(Idle::Nothing) => return,
+            Err(Idle::Stranded) => return self.cx.sendable.strand(socket),
+        };
         if hop.interface != on {
             return self.cx.sendable.file(socket, hop.interface);
         }

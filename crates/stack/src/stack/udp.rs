@@ -95,6 +95,10 @@ impl Udp<'_> {
         }
         let bound = Some(local.ip()).filter(|ip| !ip.is_unspecified() && !ip.is_multicast());
         let source = match source.or(bound) {
+            // The address that the socket is bound to is gone: Linux says the same.
+            Some(gone) if source.is_none() && !self.stack.is_local(gone) => {
+                return Err(UdpError::NetworkUnreachable);
+            }
             Some(source) if !self.stack.is_local(source) => return Err(UdpError::BadDestination),
             Some(source) => {
                 self.stack.check_route(source, to.ip(), scope_id(to)).map_err(unroutable)?;

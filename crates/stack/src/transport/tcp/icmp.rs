@@ -2,6 +2,7 @@
 
 use core::net::SocketAddr;
 
+use fathom_record::DropReason;
 use fathom_wire::{SeqNumber, TcpHeader};
 
 use super::connection::{Connection, Flags};
@@ -38,11 +39,12 @@ impl TcpLayer {
         }
     }
 
-    /// The next hop of a connection does not answer, or there is none.
-    pub(crate) fn neighbour_failed(&mut self, cx: &mut Context<'_>, id: TcpId) {
+    /// Nothing can leave towards the peer of a connection: its next hop does not answer, or there is none, or
+    /// its own address is gone.
+    pub(crate) fn cannot_leave(&mut self, cx: &mut Context<'_>, id: TcpId, reason: DropReason) {
         let Some(connection) = self.connections.get_mut(id.0) else { return };
         connection.set_trigger(cx, None);
-        connection.cannot_leave(cx);
+        connection.cannot_leave(cx, reason);
         self.settle(cx, id);
     }
 }
@@ -83,14 +85,26 @@ impl Connection {
         true
     }
 
-    /// No segment can leave towards the peer.
-    fn cannot_leave(&mut self, cx: &mut Context<'_>) {
+    /// No segment can leave towards the peer. What follows is what Linux does: a next hop that does not answer
+    /// ends an attempt at once, and is the reason when an established connection times out. A route or an
+    /// address that is gone may be back in a moment: the timers go on, an attempt fails in the end with the
+    /// network unreachable, and an established connection with a plain timeout.
+    fn cannot_leave(&mut self, cx: &mut Context<'_>, reason: DropReason) {
+        let no_answer =
+            reason == DropReason::NeighbourUnreachable || reason == DropReason::NeighbourTableFull;
         if self.state.is_opening() {
-            self.end(cx, Some(TcpError::HostUnreachable));
+            match no_answer {
+                true => self.end(cx, Some(TcpError::HostUnreachable)),
+                // The SYN has not left: the program hears what it would have heard a moment later.
+                false if self.snd.nxt == self.cold.iss => self.end(cx, Some(TcpError::NetworkUnreachable)),
+                false => self.cold.soft_error = Some(TcpError::NetworkUnreachable),
+            }
         } else if self.flags.contains(Flags::RESET_DUE) {
             self.flags.remove(Flags::RESET_DUE);
         } else if !self.state.is_over() {
-            self.cold.soft_error = Some(TcpError::HostUnreachable);
+            if no_answer {
+                self.cold.soft_error = Some(TcpError::HostUnreachable);
+            }
             let fin_waits = self.flags.contains(Flags::FIN_QUEUED) && !self.snd.fin_sent;
             if self.snd.una == self.snd.nxt && (fin_waits || !self.send_buffer.is_empty()) {
                 // What waits was never sent, so no retransmission timer would try again.

@@ -10,3 +10,4 @@ mod rules;
 mod sack;
 mod send;
 mod states;
+mod suspended;

@@ -20,6 +20,9 @@ use crate::wheel::TimerId;
 /// The least time between two window probes.
 const MIN_PROBE_INTERVAL: Duration = Duration::from_millis(200);
 
+/// A timer that fires so late was not kept waiting by work: the process was suspended, or its machine.
+pub(super) const SUSPENDED: Duration = Duration::from_secs(1);
+
 /// Deadlines of a connection; [`Instant::MAX`] for a timer that is not running.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timers {
@@ -85,7 +88,10 @@ impl Connection {
     /// The entry in the wheel has fired.
     pub(super) fn on_timer(&mut self, cx: &mut Context<'_>) {
         self.timers.entry = None;
-        self.timers.armed = Instant::MAX;
+        let late = cx.now - core::mem::replace(&mut self.timers.armed, Instant::MAX);
+        if late >= SUSPENDED {
+            self.slept(late);
+        }
         if self.timers.ack <= cx.now {
             self.timers.ack = Instant::MAX;
             self.ack.now(SendReason::DelayedAck);
@@ -104,6 +110,15 @@ impl Connection {
             self.on_close_timeout(cx);
         }
         self.arm(cx);
+    }
+
+    /// Time has passed in which we could neither send nor hear, so it does not count as the peer's silence:
+    /// the connection goes on, or ends by what the peer says to it. (Linux' clock stands still meanwhile.)
+    fn slept(&mut self, late: Duration) {
+        self.cold.progress_at += late;
+        if self.timers.close != Instant::MAX && self.state.is_opening() {
+            self.timers.close += late;
+        }
     }
 
     /// Something is in flight: starts the timer if it is not running (RFC 6298 5.1).

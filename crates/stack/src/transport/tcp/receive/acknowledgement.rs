@@ -12,6 +12,7 @@ use crate::transport::tcp::connection::{Connection, Flags, Segment};
 use crate::transport::tcp::flight::Answered;
 use crate::transport::tcp::recovery::{AckSeen, Finding, LossRecovery as _, Phase};
 use crate::transport::tcp::state::State;
+use crate::transport::tcp::timers::SUSPENDED;
 
 impl Connection {
     pub(super) fn process_ack(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>) {
@@ -131,6 +132,10 @@ impl Connection {
         samples_per_round: u64,
     ) {
         let Some(Answered { sent_at, once }) = answered else { return };
+        if cx.now - self.timers.retransmit >= SUSPENDED {
+            // The answer waited for us, not we for the answer.
+            return;
+        }
         let sample = cx.now - sent_at;
         if !once && !self.echoes_since(cx, header, sample) {
             return;

@@ -306,7 +306,7 @@ fn a_connection_that_is_over_sends_nothing_and_waits_for_nothing() {
     assert_eq!(host.state(peer.id), Some(TcpStateName::Closed));
     assert_eq!(host.layer.addresses(peer.id), None);
     let (mut cx, layer) = host.parts();
-    layer.neighbour_failed(&mut cx, peer.id);
+    layer.cannot_leave(&mut cx, peer.id, DropReason::NeighbourUnreachable);
     assert_eq!(host.timers_in_use().0, 0);
 }
 

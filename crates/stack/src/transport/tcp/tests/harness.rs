@@ -259,6 +259,17 @@ impl Host {
         again
     }
 
+    /// Lets time pass in which nothing runs, as for a process that is suspended. What has arrived meanwhile
+    /// may be taken before [`fire`](Host::fire) does what is overdue, or after.
+    pub(super) fn suspend(&mut self, time: Duration) {
+        self.now += time;
+    }
+
+    /// Does what is due.
+    pub(super) fn fire(&mut self) {
+        self.pass(Duration::ZERO);
+    }
+
     /// Lets time pass until a connection sends, and gives when and what. `None` after an hour of silence.
     pub(super) fn next_sent(&mut self, id: TcpId) -> Option<(Duration, Vec<Seg>)> {
         let begin = self.now;
