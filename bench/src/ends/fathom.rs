@@ -30,7 +30,7 @@ impl End {
         let address = EthernetAddress([2, 0, 0, 0, 0, number]);
         let mut interface = Interface::ethernet("eth0", address);
         if form == Form::SuperSegments {
-            interface.offload = Offload { transmit_checksum: true, segmentation: true };
+            interface.offload = Offload::ALL;
         }
         let interface = stack.add_interface(interface);
         let cidr = format!("10.0.0.{number}/24").parse().expect("an address");

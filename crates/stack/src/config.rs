@@ -108,8 +108,8 @@ pub struct InternetConfig {
     /// Solicitations of duplicate address detection for each IPv6 address (RFC 4862 5.1:
     /// DupAddrDetectTransmits). With 0 an address may be used at once.
     pub duplicate_address_transmits: u8,
-    /// Merges TCP segments that arrive in one batch into super-segments, so that TCP handles many at the cost
-    /// of one. A router does not, whatever this says.
+    /// Merges TCP segments and UDP datagrams that arrive in one batch into super-segments, so that the
+    /// transport handles many at the cost of one. A router does not, whatever this says.
     pub coalesce: bool,
     /// Gives each Ethernet interface a link-local IPv6 address made from its Ethernet address (RFC 4291 2.5.1)
     /// when it is added.

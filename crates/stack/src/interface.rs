@@ -3,7 +3,7 @@
 use alloc::string::String;
 
 use fathom_record::InterfaceIndex;
-use fathom_wire::EthernetAddress;
+use fathom_wire::{EthernetAddress, IpProtocol};
 
 /// Names an interface of a stack: they count from 0 in the order in which they were added.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -63,6 +63,23 @@ pub struct Offload {
     pub transmit_checksum: bool,
     /// Cuts TCP super-segments itself; needs `transmit_checksum`.
     pub segmentation: bool,
+    /// Cuts UDP super-datagrams itself, of up to 64 datagrams; needs `transmit_checksum`.
+    pub udp_segmentation: bool,
+}
+
+impl Offload {
+    /// Everything: for a device whose frames never leave memory.
+    pub const ALL: Offload = Offload { transmit_checksum: true, segmentation: true, udp_segmentation: true };
+
+    /// Whether the device cuts what a transport made of several segments.
+    pub(crate) fn cuts(self, protocol: IpProtocol) -> bool {
+        self.transmit_checksum
+            && match protocol {
+                IpProtocol::Tcp => self.segmentation,
+                IpProtocol::Udp => self.udp_segmentation,
+                _ => false,
+            }
+    }
 }
 
 /// An interface to add to a stack.
@@ -100,7 +117,6 @@ impl Interface {
 
     /// The way from the host to itself: packets of any size, whose checksums nobody needs.
     pub(crate) fn loopback() -> Self {
-        let offload = Offload { transmit_checksum: true, segmentation: true };
-        Interface { mtu: 65535, offload, ..Interface::ip("lo") }
+        Interface { mtu: 65535, offload: Offload::ALL, ..Interface::ip("lo") }
     }
 }

@@ -5,6 +5,7 @@
 
 mod fragments;
 mod segments;
+mod unfinished;
 
 use alloc::boxed::Box;
 use core::net::{IpAddr, Ipv4Addr};
@@ -16,7 +17,8 @@ use fathom_record::RecordId;
 use fathom_wire::{EthernetAddress, Instant, IpHeader};
 
 pub(crate) use fragments::Fragments;
-pub(crate) use segments::Segments;
+pub(crate) use segments::{Kind, Segments, has_cwr};
+pub(crate) use unfinished::{Unfinished, finished, pieces};
 
 use crate::memory::append_copy;
 use crate::packet::MAX_SLICES;
@@ -55,7 +57,7 @@ pub(crate) enum Cut {
         /// The device cuts it.
         segment_size: Option<NonZeroU16>,
     },
-    /// As TCP segments.
+    /// As TCP segments or UDP datagrams.
     Segments(Segments),
     /// As IP fragments.
     Fragments(Box<Fragments>),

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use fathom_record::{DropReason, Engine, SendReason};
-use fathom_wire::{IpHeader, IpProtocol, Ipv4Header, TcpHeader, checksum};
+use fathom_wire::{IpHeader, Ipv4Header, checksum};
 
 use crate::batch::ReceivedChecksum;
 use crate::context::Context;
@@ -12,8 +12,8 @@ use crate::internet::receive::Packet;
 use crate::internet::scope::{Scope, needs_interface};
 use crate::internet::transmit::{Hop, ether_type, route};
 use crate::link;
-use crate::outgoing::{Cut, Fragments, Outgoing, Segments, Slices, append};
-use crate::transmit::TransmitChecksum;
+use crate::outgoing::{Cut, Fragments, Outgoing, Slices, Unfinished, append, has_cwr};
+use crate::transmit::{MAX_HEADERS, TransmitChecksum};
 
 /// Offsets in the IPv4 header (RFC 791 3.1).
 const TTL: usize = 8;
@@ -71,32 +71,53 @@ fn on_its_way(
     let whole = Outgoing::whole(begin(), link_len, Slices::new());
     let mut headers = begin();
 
-    if let (Some(size), Some(tcp_len)) = (packet.segment_size, tcp_header_len(packet, &header)) {
-        // A super-segment: each segment must fit, and is cut again on this side.
-        let segment = header_len + tcp_len + usize::from(size.get());
-        if segment <= interface.mtu {
-            append(&mut headers, &packet.bytes[..header_len + tcp_len]);
-            decrement_hop_limit(&mut headers[link_len..], &header);
-            let cut = Cut::Segments(Segments {
-                source: header.source(),
-                destination: header.destination(),
-                ip_start: link_len,
-                tcp_start: link_len + header_len,
-                size,
-                offset: 0,
-                index: 0,
-            });
-            return Ok(Outgoing {
-                headers,
-                slices: one(packet.bytes.slice(header_len + tcp_len..)),
-                cut,
-                ..whole
-            });
+    let unfinished = match (packet.segment_size, packet.checksum) {
+        (None, ReceivedChecksum::Unverified | ReceivedChecksum::Valid) => None,
+        _ => Unfinished::find(&packet.bytes, &header),
+    };
+    if let (Some(size), Some(unfinished)) = (packet.segment_size, &unfinished) {
+        // A super-segment: each piece must fit, and is cut again on this side.
+        let data = unfinished.data_start();
+        if data + usize::from(size.get()) > interface.mtu {
+            return Err(too_big(interface.mtu));
         }
-        return Err(too_big(interface.mtu));
+        if link_len + data > MAX_HEADERS {
+            return Err(DropReason::IpOption.into());
+        }
+        append(&mut headers, &packet.bytes[..data]);
+        decrement_hop_limit(&mut headers[link_len..], &header);
+        let slices = one(packet.bytes.slice(data..));
+        let whole_for_device = interface.offload.cuts(unfinished.kind.protocol())
+            && !has_cwr(unfinished.kind, &headers[link_len + unfinished.start..]);
+        let cut = if whole_for_device {
+            let field = link_len + unfinished.start + unfinished.kind.checksum_offset();
+            let sum = unfinished.pseudo_header(&header, packet.bytes.len() - unfinished.start);
+            headers[field..field + 2].copy_from_slice(&sum.to_be_bytes());
+            Cut::Whole { checksum: unfinished.partial(link_len), segment_size: Some(size) }
+        } else {
+            Cut::Segments(unfinished.segments(&header, link_len, size))
+        };
+        return Ok(Outgoing { headers, slices, cut, ..whole });
     }
-    let payload = completed(packet, &header, header_len);
-    if header_len + payload.len() <= interface.mtu {
+    let unfinished = unfinished.filter(|_| packet.checksum == ReceivedChecksum::Partial);
+    let fits = packet.bytes.len() <= interface.mtu;
+    // The device gets the transport header with the others.
+    let headers_len = |unfinished: &Unfinished| link_len + unfinished.data_start();
+    let by_device = unfinished.as_ref().filter(|unfinished| {
+        fits && interface.offload.transmit_checksum && headers_len(unfinished) <= MAX_HEADERS
+    });
+    if let Some(unfinished) = by_device {
+        let data = unfinished.data_start();
+        append(&mut headers, &packet.bytes[..data]);
+        decrement_hop_limit(&mut headers[link_len..], &header);
+        let cut = Cut::Whole { checksum: unfinished.partial(link_len), segment_size: None };
+        return Ok(Outgoing { headers, slices: one(packet.bytes.slice(data..)), cut, ..whole });
+    }
+    let payload = match &unfinished {
+        Some(unfinished) => unfinished.completed(&packet.bytes, header_len),
+        None => packet.bytes.slice(header_len..),
+    };
+    if fits {
         append(&mut headers, &packet.bytes[..header_len]);
         decrement_hop_limit(&mut headers[link_len..], &header);
         let cut = Cut::Whole { checksum: TransmitChecksum::Complete, segment_size: None };
@@ -132,35 +153,6 @@ fn decrement_hop_limit(ip: &mut [u8], header: &IpHeader) {
         }
         IpHeader::V6(_) => ip[HOP_LIMIT] -= 1,
     }
-}
-
-/// The length of the TCP header, where one stands directly behind the IP header.
-fn tcp_header_len(packet: &Packet, header: &IpHeader) -> Option<usize> {
-    if header.protocol() != IpProtocol::Tcp {
-        return None;
-    }
-    let tcp = packet.bytes.get(header.header_len()..)?;
-    let len = TcpHeader::data_offset(tcp);
-    (TcpHeader::LEN..=tcp.len()).contains(&len).then_some(len)
-}
-
-/// The payload of a packet, with its transport checksum computed where the sender left that to its device.
-fn completed(packet: &Packet, header: &IpHeader, header_len: usize) -> Bytes {
-    let payload = packet.bytes.slice(header_len..);
-    let offset = match header.protocol() {
-        IpProtocol::Tcp => TcpHeader::CHECKSUM_OFFSET,
-        IpProtocol::Udp => fathom_wire::UdpHeader::CHECKSUM_OFFSET,
-        _ => return payload,
-    };
-    if packet.checksum != ReceivedChecksum::Partial || payload.len() < offset + 2 {
-        return payload;
-    }
-    // The field holds the sum of the pseudo-header, so the sum over everything is the sum of all.
-    let sum = !checksum::sum(&payload);
-    let sum = if sum == 0 && header.protocol() == IpProtocol::Udp { 0xffff } else { sum };
-    let mut bytes = payload.to_vec();
-    bytes[offset..offset + 2].copy_from_slice(&sum.to_be_bytes());
-    bytes.into()
 }
 
 #[cfg(test)]

@@ -30,15 +30,26 @@ impl Identifications {
 
     /// The identification of the next packet.
     pub(crate) fn next(&mut self, source: IpAddr, destination: IpAddr, protocol: IpProtocol) -> u32 {
+        let (counter, begin) = self.counter(source, destination, protocol);
+        *counter = counter.wrapping_add(1);
+        counter.wrapping_add(begin)
+    }
+
+    /// The `count` identifications that follow the last one are in use.
+    pub(crate) fn skip(&mut self, source: IpAddr, destination: IpAddr, protocol: IpProtocol, count: usize) {
+        let (counter, _) = self.counter(source, destination, protocol);
+        *counter = counter.wrapping_add(count as u32);
+    }
+
+    /// The counter of a tuple, and where the tuple begins.
+    fn counter(&mut self, source: IpAddr, destination: IpAddr, protocol: IpProtocol) -> (&mut u32, u32) {
         let hash = self.key.secret(|hasher| {
             write_address(hasher, source);
             write_address(hasher, destination);
             hasher.write_u8(protocol.into());
         });
         // The high half names the counter, the low half is where this tuple begins.
-        let counter = &mut self.counters[(hash >> 32) as usize % COUNTERS];
-        *counter = counter.wrapping_add(1);
-        counter.wrapping_add(hash as u32)
+        (&mut self.counters[(hash >> 32) as usize % COUNTERS], hash as u32)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use core::hash::Hasher;
 use core::net::{IpAddr, Ipv6Addr};
+use core::num::NonZeroU16;
 
 use arrayvec::ArrayVec;
 use fathom_record::DropReason;
@@ -14,7 +15,9 @@ use crate::interface::{InterfaceId, Medium};
 use crate::internet::scope::needs_interface;
 use crate::internet::{Internet, path_mtu};
 use crate::link::{self, transmit::mapped};
-use crate::outgoing::{Cut, Fragments, Headers, Outgoing, Segments, Slices, append, emit, slices_len};
+use crate::outgoing::{
+    Cut, Fragments, Headers, Kind, Outgoing, Segments, Slices, append, emit, has_cwr, slices_len,
+};
 use crate::packet::{Departing, MAX_TRANSPORT_HEADER, Path};
 use crate::random::{Random, write_address};
 use crate::transmit::TransmitChecksum;
@@ -110,10 +113,20 @@ pub(crate) fn transmit(
         return Err(DropReason::PacketTooBig);
     }
     let segment_size = departing.segment_size.filter(|size| data_len > usize::from(size.get()));
+    // TCP knows the path. A program that sends several datagrams at once chose their size itself.
+    let piece_len = |size: NonZeroU16| ip_len + departing.header.len() + usize::from(size.get());
+    if departing.protocol == IpProtocol::Udp && segment_size.is_some_and(|size| piece_len(size) > mtu) {
+        return Err(DropReason::PacketTooBig);
+    }
     if segment_size.is_none() && packet_len > mtu {
         return fragment(cx, internet, hop, departing, mtu);
     }
     let header = ip_header(cx.random, internet, &departing, departing.header.len() + data_len);
+    if let (Some(size), false) = (segment_size, departing.dont_fragment) {
+        // Each piece has an identification of its own: they count up from that of the whole.
+        let more = data_len.div_ceil(size.get().into()) - 1;
+        internet.identifications.skip(departing.source, departing.destination, departing.protocol, more);
+    }
     let Departing {
         source,
         destination,
@@ -129,16 +142,19 @@ pub(crate) fn transmit(
     let start = link_len + ip_len;
     let checksum_offset = usize::from(checksum_offset);
     let by_device = offload.transmit_checksum && matches!(protocol, IpProtocol::Tcp | IpProtocol::Udp);
-    let cut = match segment_size {
-        Some(size) if !(by_device && offload.segmentation) => Cut::Segments(Segments {
-            source,
-            destination,
-            ip_start: link_len,
-            tcp_start: start,
-            size,
-            offset: 0,
-            index: 0,
-        }),
+    let cut = match (segment_size, Kind::of(protocol)) {
+        (Some(size), Some(kind)) if !offload.cuts(protocol) || has_cwr(kind, &transport) => {
+            Cut::Segments(Segments {
+                source,
+                destination,
+                kind,
+                ip_start: link_len,
+                transport_start: start,
+                size,
+                offset: 0,
+                index: 0,
+            })
+        }
         _ if by_device => {
             let sum = pseudo_header(source, destination, protocol, transport.len() + data_len).fold();
             transport[checksum_offset..checksum_offset + 2].copy_from_slice(&sum.to_be_bytes());

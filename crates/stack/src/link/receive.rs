@@ -52,6 +52,16 @@ pub(crate) fn receive(medium: Medium, frame: &Bytes) -> Result<Received, DropRea
     }
 }
 
+/// Bytes of the link header of a frame; of the whole frame when it is too short for one.
+pub(crate) fn header_len(medium: Medium, frame: &[u8]) -> usize {
+    match medium {
+        Medium::Ip => 0,
+        Medium::Ethernet { .. } => {
+            EthernetHeader::parse(frame).map_or(frame.len(), |header| header.header_len())
+        }
+    }
+}
+
 /// Our own address, everybody's, and all groups: which group we are in is the internet layer's to know.
 fn is_for_us(destination: EthernetAddress, ours: EthernetAddress) -> bool {
     destination == ours || destination.is_multicast()

@@ -2,11 +2,11 @@
 
 use core::net::IpAddr;
 
-use fathom_record::{Direction, DropReason, Engine, FrameRecord, Kind, SendReason};
-use fathom_wire::{ArpPacket, Icmpv4Message, Icmpv6Message, Instant, IpProtocol};
+use fathom_record::{Direction, DropReason, Engine, FrameRecord, Kind, RecordId, SendReason};
+use fathom_wire::{ArpPacket, Icmpv4Message, Icmpv6Message, Instant, IpHeader, IpProtocol};
 
 use super::{Parts, Stack};
-use crate::batch::{Batch, Frame};
+use crate::batch::{Batch, Frame, ReceivedChecksum};
 use crate::interface::{InterfaceId, Medium};
 use crate::internet::address::AddressState;
 use crate::internet::coalesce::Coalescer;
@@ -18,6 +18,7 @@ use crate::internet::receive::{Packet, Received};
 use crate::internet::{icmpv4, icmpv6, source};
 use crate::link;
 use crate::link::resolution;
+use crate::outgoing::{finished, pieces};
 use crate::packet::{Arrived, Disposition, IcmpErrorKind};
 
 impl Stack {
@@ -59,14 +60,8 @@ impl Parts<'_> {
         cx.counters.frames_received += 1;
         cx.counters.bytes_received += frame.bytes.len() as u64;
         // The tap point.
-        let cause = cx.recorder.record(cx.now, frame.cause, || {
-            Kind::Frame(FrameRecord {
-                interface: on.record_index(),
-                direction: Direction::Received,
-                bytes: frame.bytes.clone(),
-            })
-        });
-        let cause = cause.or(frame.cause);
+        let cause = if cx.recorder.is_enabled() { self.record_arrival(on, &frame) } else { frame.cause };
+        let cx = &mut self.cx;
         let interface = self.internet.interface(on);
         let refused = match link::receive::receive(interface.medium, &frame.bytes) {
             _ if !interface.up => DropReason::InterfaceDown,
@@ -93,6 +88,29 @@ impl Parts<'_> {
         None
     }
 
+    /// Records a frame. One with something left to a device is recorded as what the device would have made of
+    /// it: as the frames of a cable. The last stands for it.
+    #[cold]
+    fn record_arrival(&mut self, on: InterfaceId, frame: &Frame) -> Option<RecordId> {
+        let link_len = link::receive::header_len(self.internet.interface(on).medium, &frame.bytes);
+        let mut record = |bytes| {
+            let (interface, direction) = (on.record_index(), Direction::Received);
+            let frame_record = FrameRecord { interface, direction, bytes };
+            self.cx.recorder.record(self.cx.now, frame.cause, || Kind::Frame(frame_record))
+        };
+        let mut id = None;
+        if let Some(mut cut) = frame.segment_size.and_then(|size| pieces(&frame.bytes, link_len, size)) {
+            while let Some(piece) = cut.next_frame(Instant::ZERO) {
+                id = record(piece.to_bytes());
+            }
+        } else {
+            let partial = frame.checksum == ReceivedChecksum::Partial;
+            let whole = partial.then(|| finished(&frame.bytes, link_len)).flatten();
+            id = record(whole.unwrap_or_else(|| frame.bytes.clone()));
+        }
+        id.or(frame.cause)
+    }
+
     pub(super) fn handle_packet(&mut self, packet: Packet) {
         let (interface, broadcast, cause) = (packet.interface, packet.broadcast, packet.cause);
         let (refusal, packet) = match crate::internet::receive::receive(&mut self.cx, self.internet, packet) {
@@ -100,15 +118,37 @@ impl Parts<'_> {
             Received::Kept => return,
             Received::Refused(refusal, packet) => (refusal, packet),
             Received::Forward(packet, header) => {
+                let may_be_fragmented = matches!(&header, IpHeader::V4(header) if !header.dont_fragment);
                 match forward(&mut self.cx, self.internet, &packet, header) {
                     Ok((hop, outgoing)) => {
                         return resolution::send(&mut self.cx, self.internet, &hop, outgoing);
+                    }
+                    Err(Refusal { reason: DropReason::PacketTooBig, .. })
+                        if may_be_fragmented && packet.segment_size.is_some() =>
+                    {
+                        return self.handle_pieces(&packet);
                     }
                     Err(refusal) => (refusal, packet.bytes),
                 }
             }
         };
         self.refuse(&Invoking { packet: &packet, interface, broadcast, cause }, refusal);
+    }
+
+    /// Handles each piece of a super-segment on its own, because each is to be fragmented.
+    fn handle_pieces(&mut self, packet: &Packet) {
+        let Some(mut cut) = packet.segment_size.and_then(|size| pieces(&packet.bytes, 0, size)) else {
+            let (on, len) = (packet.interface, packet.bytes.len());
+            return self.cx.dropped(Some(on), DropReason::PacketTooBig, len, packet.cause);
+        };
+        while let Some(piece) = cut.next_frame(self.cx.now) {
+            self.handle_packet(Packet {
+                bytes: piece.to_bytes(),
+                segment_size: None,
+                checksum: ReceivedChecksum::Valid,
+                ..packet.clone()
+            });
+        }
     }
 
     /// A packet for this host.

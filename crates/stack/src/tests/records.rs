@@ -1,14 +1,17 @@
 //! What a stack tells about itself.
 
 use core::net::SocketAddr;
+use core::num::NonZeroU16;
 use core::time::Duration;
 use std::collections::HashMap;
+use std::vec;
 use std::vec::Vec;
 
 use fathom_record::{Direction, DropReason, Engine, Kind, Record, RecordId, SendReason};
+use fathom_wire::{Checksum, IpProtocol, checksum};
 
 use super::Pair;
-use crate::{Config, Family};
+use crate::{Batch, Config, Family, Frame, ReceivedChecksum};
 
 /// Two stacks that record, each under a number of its own.
 fn recording() -> Pair {
@@ -100,6 +103,51 @@ fn a_drop_is_counted_and_recorded_with_its_cause() {
         matches!(&dropped.kind, Kind::Engine(Engine::Dropped { reason: told, len: 29, .. }) if *told == reason)
     );
     assert_eq!(host.drops(), [(reason, 1)]);
+}
+
+/// What a device merged, or left unfinished, is shown as the frames of a cable.
+#[test]
+fn a_frame_with_work_left_for_a_device_is_recorded_as_that_device_would_have_sent_it() {
+    let (source, destination) = ("192.0.2.2", "192.0.2.1");
+    let data: Vec<u8> = (0..2500_u32).map(|i| i as u8).collect();
+    let datagram =
+        |data: &[u8]| super::packets::frame(&super::packets::udp_packet(source, destination, (1, 2), data));
+    let partial = |bytes: bytes::Bytes| {
+        let mut bytes = bytes.to_vec();
+        let mut sum = Checksum::new();
+        let len = (bytes.len() - 34) as u32;
+        sum.pseudo_header(source.parse().unwrap(), destination.parse().unwrap(), IpProtocol::Udp, len);
+        bytes[40..42].copy_from_slice(&sum.fold().to_be_bytes());
+        Frame { checksum: ReceivedChecksum::Partial, ..Frame::new(bytes.into()) }
+    };
+    let whole = Frame { segment_size: NonZeroU16::new(1000), ..partial(datagram(&data)) };
+    let short = partial(datagram(b"short"));
+
+    let mut host = super::host::Host::new();
+    host.stack.recorder().enable(10);
+    host.stack.handle_frames(host.now, host.eth0, &mut Batch(vec![whole, short]));
+    let frames: Vec<bytes::Bytes> = host
+        .stack
+        .recorder()
+        .drain()
+        .filter_map(|record| match record.kind {
+            Kind::Frame(frame) => Some(frame.bytes),
+            _ => None,
+        })
+        .collect();
+    let parts: [&[u8]; 4] = [&data[..1000], &data[1000..2000], &data[2000..], b"short"];
+    for (number, (frame, part)) in frames.iter().zip(parts).enumerate() {
+        let mut expected = datagram(part).to_vec();
+        if number < 3 {
+            // Identifications count up.
+            expected[19] += number as u8;
+            expected[24..26].fill(0);
+            let sum = !checksum::sum(&expected[14..34]);
+            expected[24..26].copy_from_slice(&sum.to_be_bytes());
+        }
+        assert_eq!(frame, &expected, "frame {number}");
+    }
+    assert_eq!(frames.len(), 4);
 }
 
 #[test]

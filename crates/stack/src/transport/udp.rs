@@ -136,19 +136,27 @@ impl UdpLayer {
         let Some(socket) = self.sockets.get_mut(id.0) else {
             return Disposition::Drop(DropReason::UdpNoSocket);
         };
-        let datagram = Datagram {
-            remote: with_scope(remote, arrived.interface.scope_id()),
-            local: Some(arrived.destination),
-            data: bytes.slice(UdpHeader::LEN..),
-            hop_limit: arrived.hop_limit,
-            dscp: arrived.dscp,
-            ecn: arrived.ecn,
-        };
-        if let Err(reason) = socket.deliver(cx, datagram) {
-            return Disposition::Drop(reason);
+        let mut data = bytes.slice(UdpHeader::LEN..);
+        // Several at once, if a device or the layer below merged them.
+        let size = arrived.segment_size.map_or(data.len(), |size| usize::from(size.get()));
+        loop {
+            let datagram = Datagram {
+                remote: with_scope(remote, arrived.interface.scope_id()),
+                local: Some(arrived.destination),
+                data: data.split_to(size.min(data.len())),
+                hop_limit: arrived.hop_limit,
+                dscp: arrived.dscp,
+                ecn: arrived.ecn,
+            };
+            if let Err(reason) = socket.deliver(cx, datagram) {
+                return Disposition::Drop(reason);
+            }
+            cx.counters.udp_received += 1;
+            cx.events.push(SocketId::Udp(id), Readiness::READABLE);
+            if data.is_empty() {
+                break;
+            }
         }
-        cx.counters.udp_received += 1;
-        cx.events.push(SocketId::Udp(id), Readiness::READABLE);
         Disposition::Accepted
     }
 

@@ -5,24 +5,38 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::interface::InterfaceId;
-use crate::outgoing::{Cut, Outgoing, Segments};
+use crate::outgoing::pieces;
 use crate::tests::packets::{tcp_packet, udp_packet};
 
 /// What a segment of a test is like; the data follows from its sequence number.
 #[derive(Clone, Copy, Debug)]
 struct Spec {
     v6: bool,
+    /// A datagram: of the TCP header, only the ports count.
+    udp: bool,
     port: u16,
     seq: u32,
     len: usize,
     flags: TcpFlags,
     timestamp: u32,
-    /// What is wrong with it: nothing, the TCP checksum, the IPv4 header checksum.
+    /// What is wrong with it: nothing, the transport checksum, the IPv4 header checksum.
     fault: u8,
+    /// The second byte of an IPv4 header, DSCP and ECN, of which IPv6 has the ECN bits.
+    tos: u8,
 }
 
-const PLAIN: Spec =
-    Spec { v6: false, port: 1, seq: 1000, len: 100, flags: TcpFlags::ACK, timestamp: 1, fault: 0 };
+const PLAIN: Spec = Spec {
+    v6: false,
+    udp: false,
+    port: 1,
+    seq: 1000,
+    len: 100,
+    flags: TcpFlags::ACK,
+    timestamp: 1,
+    fault: 0,
+    tos: 0,
+};
+const DATAGRAM: Spec = Spec { udp: true, ..PLAIN };
 
 impl Spec {
     fn bytes(self) -> Vec<u8> {
@@ -44,7 +58,19 @@ impl Spec {
             true => ("2001:db8::2", "2001:db8::1"),
             false => ("192.0.2.2", "192.0.2.1"),
         };
-        let mut bytes = tcp_packet(source, destination, &header, &data);
+        let mut bytes = match self.udp {
+            true => udp_packet(source, destination, (self.port, 80), &data),
+            false => tcp_packet(source, destination, &header, &data),
+        };
+        match self.v6 {
+            true => bytes[1] |= self.tos << 4,
+            false => {
+                bytes[1] = self.tos;
+                bytes[10..12].fill(0);
+                let sum = !checksum::sum(&bytes[..20]);
+                bytes[10..12].copy_from_slice(&sum.to_be_bytes());
+            }
+        }
         match self.fault {
             1 => *bytes.last_mut().unwrap() ^= 1,
             2 if !self.v6 => bytes[10] ^= 1,
@@ -74,34 +100,14 @@ fn merged(specs: &[Spec]) -> Vec<Packet> {
 
 /// How many segments are in each packet that comes out.
 fn counts(specs: &[Spec]) -> Vec<usize> {
-    let count = |packet: &Packet| match packet.segment_size {
-        Some(size) => {
-            let (tcp_start, len) = ip_of(&packet.bytes).unwrap();
-            let data = len - TcpHeader::data_offset(&packet.bytes[tcp_start..]);
-            data.div_ceil(size.get().into())
-        }
-        None => 1,
-    };
+    let count = |packet: &Packet| cut(packet).len();
     merged(specs).iter().map(count).collect()
 }
 
 /// The segments of a packet: those that our own cutting makes of a super-segment.
 fn cut(packet: &Packet) -> Vec<Vec<u8>> {
     let Some(size) = packet.segment_size else { return vec![packet.bytes.to_vec()] };
-    let header = IpHeader::parse(&packet.bytes).expect("a super-segment is a packet that can be read");
-    let tcp_start = header.header_len();
-    let data_start = tcp_start + TcpHeader::data_offset(&packet.bytes[tcp_start..]);
-    let headers = packet.bytes[..data_start].iter().copied().collect();
-    let mut outgoing = Outgoing::whole(headers, 0, [packet.bytes.slice(data_start..)].into_iter().collect());
-    outgoing.cut = Cut::Segments(Segments {
-        source: header.source(),
-        destination: header.destination(),
-        ip_start: 0,
-        tcp_start,
-        size,
-        offset: 0,
-        index: 0,
-    });
+    let mut outgoing = pieces(&packet.bytes, 0, size).expect("a super-segment is a packet that can be read");
     core::iter::from_fn(|| outgoing.next_frame(Instant::ZERO))
         .map(|frame| frame.to_bytes().to_vec())
         .collect()
@@ -118,16 +124,17 @@ fn comparable(mut bytes: Vec<u8>) -> Vec<u8> {
 }
 
 fn arbitrary_specs() -> impl Strategy<Value = Vec<Spec>> {
-    let step = (0u8..24, 0usize..4, any::<bool>());
+    let step = (0u8..26, 0usize..4, 0usize..3);
     prop::collection::vec(step, 1..120).prop_map(|steps| {
-        let mut next = [[1000u32, u32::MAX - 2000], [7, 8]];
+        let mut next = [[1000u32, u32::MAX - 2000], [7, 8], [1, 1]];
         steps
             .into_iter()
-            .map(|(what, len, v6)| {
+            .map(|(what, len, kind)| {
+                let (v6, udp) = (kind == 1, kind == 2);
                 let port = u16::from(what % 2);
-                let seq = &mut next[usize::from(v6)][usize::from(port)];
+                let seq = &mut next[kind][usize::from(port)];
                 let len = [100, 100, 100, 60][len];
-                let mut spec = Spec { v6, port, seq: *seq, len, ..PLAIN };
+                let mut spec = Spec { v6, udp, port, seq: *seq, len, ..PLAIN };
                 match what {
                     16 => spec.flags |= TcpFlags::PSH,
                     17 => spec.flags |= TcpFlags::FIN,
@@ -136,6 +143,8 @@ fn arbitrary_specs() -> impl Strategy<Value = Vec<Spec>> {
                     20 => spec.fault = 2,
                     21 => spec.seq = seq.wrapping_add(50),
                     22 => spec.len = 0,
+                    23 => spec.tos = 3,
+                    24 => spec.flags |= TcpFlags::ECE,
                     _ => {}
                 }
                 *seq = spec.seq.wrapping_add(spec.len as u32);
@@ -150,11 +159,11 @@ proptest! {
     #[test]
     fn what_is_merged_and_cut_again_is_what_arrived(specs in arbitrary_specs()) {
         let out: Vec<Vec<u8>> = merged(&specs).iter().flat_map(cut).map(comparable).collect();
-        for v6 in [false, true] {
+        for (v6, kind) in [(false, Kind::Tcp), (true, Kind::Tcp), (false, Kind::Udp)] {
             for port in [0, 1] {
                 let of_flow = |bytes: &&Vec<u8>| {
-                    let (_, ports) = flow_of(bytes).unwrap();
-                    (bytes[0] >> 4 == 6, u16::from_be_bytes([ports[0], ports[1]])) == (v6, port)
+                    let (_, ports, found) = flow_of(bytes).unwrap();
+                    (bytes[0] >> 4 == 6, found, u16::from_be_bytes([ports[0], ports[1]])) == (v6, kind, port)
                 };
                 let came: Vec<Vec<u8>> = specs.iter().map(|spec| comparable(spec.bytes())).collect();
                 let came: Vec<&Vec<u8>> = came.iter().filter(of_flow).collect();
@@ -191,9 +200,55 @@ fn segments_are_merged_only_when_they_are_a_train() {
         ("a wrong checksum", &[first, Spec { fault: 1, ..follow }, next(follow)], &[1, 1, 1]),
         ("a wrong first checksum", &[Spec { fault: 1, ..first }, follow, next(follow)], &[1, 2]),
         ("a wrong IPv4 checksum", &[first, Spec { fault: 2, ..follow }], &[1, 1]),
+        ("congestion experienced", &[first, Spec { tos: 3, ..follow }, next(follow)], &[1, 1, 1]),
+        ("an ECN echo", &[first, Spec { flags: TcpFlags::ACK | TcpFlags::ECE, ..follow }], &[1, 1]),
     ];
     for (what, specs, expected) in table {
         assert_eq!(&counts(specs), expected, "{what}");
+    }
+}
+
+#[test]
+fn datagrams_are_merged_only_with_others_of_their_size() {
+    let (first, shorter) = (DATAGRAM, Spec { len: 50, ..DATAGRAM });
+    let tcp = PLAIN;
+    let table: &[(&str, &[Spec], &[usize])] = &[
+        ("a train", &[first, first, first], &[3]),
+        ("a shorter one ends it", &[first, shorter, first], &[2, 1]),
+        ("a longer one begins anew", &[shorter, first, first], &[1, 2]),
+        ("an empty one", &[first, Spec { len: 0, ..first }, first], &[1, 1, 1]),
+        ("congestion experienced", &[first, Spec { tos: 3, ..first }], &[1, 1]),
+        ("a wrong checksum", &[first, Spec { fault: 1, ..first }, first], &[1, 1, 1]),
+        ("TCP of the same ports between", &[first, tcp, first, next(tcp)], &[2, 2]),
+        ("another flow between", &[first, Spec { port: 2, ..first }, first], &[2, 1]),
+    ];
+    for v6 in [false, true] {
+        for (what, specs, expected) in table {
+            let specs: Vec<Spec> = specs.iter().map(|spec| Spec { v6, ..*spec }).collect();
+            assert_eq!(&counts(&specs), expected, "{what}");
+        }
+    }
+    let many = [first; 100];
+    assert_eq!(counts(&many), [64, 36]);
+}
+
+/// RFC 768: a sender may leave the checksum out. RFC 9868: what follows the datagram in its packet are options.
+#[test]
+fn datagrams_without_a_checksum_or_with_options_pass_alone() {
+    let without = |mut bytes: Vec<u8>| {
+        bytes[26..28].fill(0);
+        bytes
+    };
+    let with_options = || {
+        let mut payload = crate::tests::packets::udp("192.0.2.2", "192.0.2.1", (1, 80), b"data");
+        payload.extend_from_slice(&[0; 4]);
+        crate::tests::packets::plain("192.0.2.2", "192.0.2.1", IpProtocol::Udp, &payload)
+    };
+    for bytes in [without(DATAGRAM.bytes()), with_options()] {
+        let mut coalescer = Coalescer::default();
+        for _ in 0..2 {
+            assert_eq!(coalescer.offer(packet(bytes.clone())).len(), 1);
+        }
     }
 }
 
@@ -208,11 +263,11 @@ fn a_super_segment_has_no_more_segments_and_bytes_than_one_may_have() {
 }
 
 #[test]
-fn what_is_no_tcp_passes_at_once() {
+fn what_is_neither_tcp_nor_udp_passes_at_once() {
     let mut coalescer = Coalescer::default();
     assert_eq!(coalescer.offer(packet(PLAIN.bytes())).len(), 0);
-    let datagram = udp_packet("192.0.2.2", "192.0.2.1", (1, 80), b"x");
-    assert_eq!(coalescer.offer(packet(datagram)).len(), 1);
+    let other = crate::tests::packets::plain("192.0.2.2", "192.0.2.1", IpProtocol::Icmpv4, b"12345678");
+    assert_eq!(coalescer.offer(packet(other)).len(), 1);
     for bytes in [vec![], vec![0x45], vec![0x60; 41], vec![0x45; 60]] {
         assert_eq!(coalescer.offer(packet(bytes)).len(), 1);
     }

@@ -2,19 +2,25 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use fathom_wire::{
-    EthernetAddress, EthernetHeader, Icmpv4Message, Icmpv6Message, Instant, TcpFlags, TcpOptions,
+    EthernetAddress, EthernetHeader, Icmpv4Message, Icmpv6Message, Instant, IpProtocol, TcpFlags, TcpHeader,
+    TcpOptions,
 };
 
 use super::*;
 use crate::tests::packets::{THEIRS, packet, plain, udp, udp_packet, v4_header, v6_header};
-use crate::{Batch, Config, Frame, Interface, InterfaceId, Medium, Seed, Stack};
+use crate::{Batch, Config, Frame, Interface, InterfaceId, Seed, Stack};
 
 /// A router between 192.0.2.0/24 and 2001:db8::/64 on one side, 198.51.100.0/24 and 2001:db8:1::/64 with an MTU
 /// of 1400 on the other.
 fn router() -> (Stack, [InterfaceId; 2]) {
+    router_with(crate::Offload::default())
+}
+
+/// The same, whose far device can do this.
+fn router_with(offload: crate::Offload) -> (Stack, [InterfaceId; 2]) {
     let mut stack = Stack::new(Config { forwarding: true, ..Config::default() }, Seed::from_u64(1));
     let near = stack.add_interface(Interface::ethernet("near", EthernetAddress([2, 0, 0, 0, 0, 1])));
-    let far = stack.add_interface(Interface { medium: Medium::Ip, mtu: 1400, ..Interface::ip("far") });
+    let far = stack.add_interface(Interface { mtu: 1400, offload, ..Interface::ip("far") });
     for (on, address) in [
         (near, "192.0.2.1/24"),
         (near, "2001:db8::1/64"),
@@ -34,7 +40,13 @@ fn router() -> (Stack, [InterfaceId; 2]) {
 
 /// What a router sends on each side when a frame with this packet arrives on the near one.
 fn forwarded(frame: Frame) -> ([Vec<Bytes>; 2], Stack) {
-    let (mut stack, [near, far]) = router();
+    forwarded_by(router(), frame)
+}
+
+fn forwarded_by(
+    (mut stack, [near, far]): (Stack, [InterfaceId; 2]),
+    frame: Frame,
+) -> ([Vec<Bytes>; 2], Stack) {
     stack.handle_frames(Instant::ZERO, near, &mut Batch(vec![frame]));
     let mut sent = |on, skip: usize| {
         core::iter::from_fn(|| stack.poll_transmit(Instant::ZERO, on))
@@ -239,8 +251,117 @@ fn a_super_segment_is_cut_on_the_other_side() {
 }
 
 #[test]
+fn what_the_next_device_can_do_is_left_to_it() {
+    for v6 in [false, true] {
+        let (mut stack, [near, far]) = router_with(crate::Offload::ALL);
+        let start = if v6 { 40 } else { 20 };
+        let checksum = TransmitChecksum::Partial { start, offset: 16 };
+        for segment_size in [core::num::NonZeroU16::new(1200), None] {
+            let mut frame = super_segment(v6, 1200);
+            if segment_size.is_none() {
+                frame = plain_segment(v6);
+            }
+            stack.handle_frames(Instant::ZERO, near, &mut Batch(vec![frame.clone()]));
+            let sent = stack.poll_transmit(Instant::ZERO, far).unwrap();
+            assert_eq!((sent.segment_size, sent.checksum), (segment_size, checksum));
+            // What that device makes of it is what this router would have.
+            let mut cut = crate::outgoing::completed(&sent, 0).unwrap();
+            let cut: Vec<Bytes> =
+                core::iter::from_fn(|| cut.next_frame(Instant::ZERO)).map(|f| f.to_bytes()).collect();
+            let ([_, by_us], _) = forwarded(frame);
+            assert_eq!(cut, by_us);
+        }
+    }
+}
+
+/// A segment whose checksum is left to the device.
+fn plain_segment(v6: bool) -> Frame {
+    let ([_, segments], _) = forwarded(super_segment(v6, 1200));
+    let mut packet = segments[0].to_vec();
+    let header = IpHeader::parse(&packet).unwrap();
+    let start = header.header_len();
+    let mut sum = fathom_wire::Checksum::new();
+    let len = (packet.len() - start) as u32;
+    sum.pseudo_header(header.source(), header.destination(), IpProtocol::Tcp, len);
+    packet[start + 16..start + 18].copy_from_slice(&sum.fold().to_be_bytes());
+    let bytes = crate::tests::packets::frame(&packet);
+    Frame { checksum: ReceivedChecksum::Partial, ..Frame::new(bytes) }
+}
+
+/// P-78
+#[test]
+fn a_super_segment_with_cwr_is_cut_here() {
+    let mut frame = super_segment(false, 1200);
+    let mut bytes = frame.bytes.to_vec();
+    bytes[14 + 20 + 13] |= TcpFlags::CWR.bits() as u8;
+    frame.bytes = bytes.into();
+    let ([_, on], _) = forwarded_by(router_with(crate::Offload::ALL), frame);
+    assert_eq!(on.len(), 3);
+}
+
+#[test]
+fn a_super_segment_behind_extension_headers_is_cut_behind_them() {
+    let plain = super_segment(true, 1200);
+    let packet = &plain.bytes[14..];
+    let mut options = vec![u8::from(IpProtocol::Tcp), 0, 1, 4, 0, 0, 0, 0];
+    options.extend_from_slice(&packet[40..]);
+    let packet = crate::tests::packets::plain(
+        "2001:db8::2",
+        "2001:db8:1::2",
+        IpProtocol::DestinationOptions,
+        &options,
+    );
+    let frame = Frame { bytes: crate::tests::packets::frame(&packet), ..plain };
+    let ([_, on], _) = forwarded(frame);
+    let lens: Vec<usize> = on.iter().map(Bytes::len).collect();
+    assert_eq!(lens, [40 + 8 + 20 + 1200, 40 + 8 + 20 + 1200, 40 + 8 + 20 + 600]);
+    for segment in &on {
+        assert_eq!(segment[40..48], options[..8]);
+        let mut sum = fathom_wire::Checksum::new();
+        let (source, destination) = ("2001:db8::2".parse().unwrap(), "2001:db8:1::2".parse().unwrap());
+        sum.pseudo_header(source, destination, IpProtocol::Tcp, (segment.len() - 48) as u32);
+        sum.add(&segment[48..]);
+        assert!(sum.is_valid());
+    }
+}
+
+/// A UDP super-datagram that may be fragmented, of `size` bytes in each datagram.
+fn super_datagram(size: u16) -> Frame {
+    let packet = udp_packet("192.0.2.2", "198.51.100.2", (1, 2), &vec![5; 3000]);
+    let segment_size = core::num::NonZeroU16::new(size);
+    let bytes = crate::tests::packets::frame(&packet);
+    Frame { segment_size, checksum: ReceivedChecksum::Partial, ..Frame::new(bytes) }
+}
+
+#[test]
+fn a_super_datagram_is_cut_and_where_its_datagrams_do_not_fit_they_are_fragmented() {
+    let ([_, on], _) = forwarded(super_datagram(1000));
+    assert_eq!(on.iter().map(Bytes::len).collect::<Vec<_>>(), [1028; 3]);
+    let valid = |datagram: &[u8], payload: &[u8]| {
+        let header = Ipv4Header::parse(datagram).unwrap();
+        let mut sum = fathom_wire::Checksum::new();
+        let (source, destination) = (header.source.into(), header.destination.into());
+        sum.pseudo_header(source, destination, IpProtocol::Udp, payload.len() as u32);
+        sum.add(payload);
+        sum.is_valid()
+    };
+    assert!(on.iter().all(|datagram| valid(datagram, &datagram[20..])));
+    let ([back, on], _) = forwarded(super_datagram(1450));
+    assert!(back.is_empty());
+    // Twice a datagram of 1458 bytes in two fragments, and the rest.
+    assert_eq!(on.iter().map(Bytes::len).collect::<Vec<_>>(), [1396, 102, 1396, 102, 128]);
+    assert!(valid(&on[0], &[&on[0][20..], &on[1][20..]].concat()));
+}
+
+#[test]
 fn a_super_segment_whose_segments_do_not_fit_is_refused() {
-    let ([back, on], stack) = forwarded(super_segment(false, 1380));
+    let plain = super_segment(false, 1380);
+    let mut packet = plain.bytes[14..].to_vec();
+    let mut header = Ipv4Header::parse(&packet).unwrap();
+    header.dont_fragment = true;
+    header.emit(&mut packet);
+    let frame = Frame { bytes: crate::tests::packets::frame(&packet), ..plain };
+    let ([back, on], stack) = forwarded(frame);
     assert!(on.is_empty());
     assert_eq!(back[0][20..22], [3, 4]);
     assert_eq!(stack.counters().dropped(DropReason::PacketTooBig), 1);
