@@ -1,5 +1,6 @@
 //! What the internet and the transport layer hand each other.
 
+use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::num::NonZeroU16;
 
@@ -34,6 +35,8 @@ pub(crate) struct Arrived {
     pub(crate) ecn: Ecn,
     /// Transport header and data.
     pub(crate) payload: Bytes,
+    /// The data of the segments that were merged behind the one in `payload`, in their order.
+    pub(crate) followers: Vec<Bytes>,
     /// For a super-segment: data bytes of each segment but the last.
     pub(crate) segment_size: Option<NonZeroU16>,
     /// What is known of the transport checksum.

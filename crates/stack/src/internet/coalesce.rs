@@ -4,20 +4,20 @@
 //! Only neighbours in a flow that differ in nothing but what one sender's train differs in are merged, and a
 //! super-segment, cut again, gives the same segments. So TCP sees one long segment instead of many short ones
 //! and learns nothing else; a UDP socket cuts it again where the program does not take several datagrams at
-//! once. It is done within one batch; nothing waits for the next.
+//! once. Nothing is copied: the data of each stays in the buffer it came in. It is done within one batch;
+//! nothing waits for the next.
 
-use alloc::vec::Vec;
 use core::num::NonZeroU16;
 
 use arrayvec::ArrayVec;
-use bytes::{Bytes, BytesMut};
-use fathom_record::RecordId;
+use bytes::Buf;
 use fathom_wire::{
     Checksum, IpHeader, IpProtocol, Ipv4Header, Ipv6Header, TcpFlags, TcpHeader, UdpHeader, checksum,
 };
 
 use crate::batch::ReceivedChecksum;
 use crate::internet::receive::Packet;
+use crate::memory::BlockPool;
 use crate::outgoing::Kind;
 
 /// Flows that are merged at a time.
@@ -39,18 +39,34 @@ const UDP_CHECKSUM: usize = 6;
 const IPV4_TOTAL_LENGTH: usize = 2;
 const IPV6_PAYLOAD_LENGTH: usize = 4;
 
+/// Addresses, ports and protocol of a TCP or UDP packet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Flow {
+    kind: Kind,
+    v6: bool,
+    ports: [u8; 4],
+    /// Source and destination; those of IPv4 in the first 8 bytes.
+    addresses: [u8; 32],
+}
+
+/// Where the parts of a segment are that can be merged.
+#[derive(Clone, Copy, Debug)]
+struct Segment {
+    flow: Flow,
+    transport_start: usize,
+    data_start: usize,
+    end: usize,
+    pushed: bool,
+}
+
 /// A segment of which more may follow.
 #[derive(Debug)]
 struct Train {
-    /// The first segment.
+    /// The first segment, and the data of those behind it.
     packet: Packet,
-    kind: Kind,
-    transport_start: usize,
-    data_start: usize,
+    first: Segment,
     /// Data bytes of the first segment: of all but the last.
     size: usize,
-    /// Data of the segments behind the first.
-    parts: Vec<Bytes>,
     /// Data bytes of all.
     len: usize,
     /// The last segment has PSH: nothing may follow.
@@ -59,7 +75,6 @@ struct Train {
     short: bool,
     /// The checksum of the first segment was found right.
     verified: bool,
-    cause: Option<RecordId>,
 }
 
 /// The trains of a batch.
@@ -74,33 +89,39 @@ pub(crate) type Ready = ArrayVec<Packet, 2>;
 impl Coalescer {
     /// Takes a packet of the batch. Gives the packets that are to be handled: none while it may be merged with
     /// what follows.
-    pub(crate) fn offer(&mut self, packet: Packet) -> Ready {
+    pub(crate) fn offer(&mut self, packet: Packet, pool: &mut BlockPool) -> Ready {
         let mut ready = Ready::new();
-        let Some(segment) = Train::begin(&packet) else {
+        let Some(segment) = Segment::of(&packet) else {
             // Whatever it is, it stays behind the segments of its flow.
-            if let Some(flow) = flow_of(&packet.bytes)
-                && let Some(at) =
-                    self.trains.iter().position(|train| flow_of(&train.packet.bytes) == Some(flow))
+            if let Some(flow) = Flow::of(&packet.bytes)
+                && let Some(at) = self.find(&flow)
             {
                 ready.push(self.trains.remove(at).finish());
             }
             ready.push(packet);
             return ready;
         };
-        match self.trains.iter().position(|train| train.is_same_flow(&packet.bytes)) {
-            Some(at) if self.trains[at].append(&packet, &segment) => {}
+        match self.find(&segment.flow) {
             Some(at) => {
-                let train = core::mem::replace(&mut self.trains[at], segment.of(packet));
-                ready.push(train.finish());
+                let train = &mut self.trains[at];
+                if train.takes(&packet, &segment) {
+                    train.append(packet, &segment, pool);
+                } else {
+                    ready.push(core::mem::replace(train, Train::new(packet, segment)).finish());
+                }
             }
             None => {
                 if self.trains.is_full() {
                     ready.push(self.trains.remove(0).finish());
                 }
-                self.trains.push(segment.of(packet));
+                self.trains.push(Train::new(packet, segment));
             }
         }
         ready
+    }
+
+    fn find(&self, flow: &Flow) -> Option<usize> {
+        self.trains.iter().position(|train| train.first.flow == *flow)
     }
 
     /// The batch is through: what is left, in the order in which it began.
@@ -109,112 +130,90 @@ impl Coalescer {
     }
 }
 
-/// Where the parts of a segment are that can be merged.
-#[derive(Clone, Copy, Debug)]
-struct Segment {
-    kind: Kind,
-    transport_start: usize,
-    data_start: usize,
-    end: usize,
-    pushed: bool,
-}
-
 impl Segment {
-    fn of(self, packet: Packet) -> Train {
-        let Segment { kind, transport_start, data_start, end, pushed } = self;
-        let (len, cause) = (end - data_start, packet.cause);
-        Train {
-            kind,
-            transport_start,
-            data_start,
-            size: len,
-            parts: Vec::new(),
-            len,
-            pushed,
-            short: false,
-            verified: packet.checksum != ReceivedChecksum::Unverified,
-            cause,
-            packet,
-        }
-    }
-}
-
-impl Train {
     /// Whether a packet is a segment that others may follow: TCP or UDP directly behind an IP header without
     /// options, no fragment, with data.
-    fn begin(packet: &Packet) -> Option<Segment> {
+    fn of(packet: &Packet) -> Option<Segment> {
         let bytes = &packet.bytes;
-        let (kind, transport_start, len) = ip_of(bytes)?;
-        let end = transport_start.checked_add(len).filter(|end| *end <= bytes.len())?;
-        let transport = &bytes[transport_start..end];
+        let (kind, start, len) = ip_of(bytes)?;
+        let end = start.checked_add(len).filter(|end| *end <= bytes.len())?;
+        let transport = &bytes[start..end];
         let (header_len, pushed) = match kind {
             Kind::Tcp => tcp_of(transport)?,
             Kind::Udp => (udp_of(transport)?, false),
         };
         let alone = !packet.broadcast && packet.segment_size.is_none();
-        (alone && header_len < len).then_some(Segment {
-            kind,
-            transport_start,
-            data_start: transport_start + header_len,
-            end,
-            pushed,
-        })
+        if !alone || header_len >= len {
+            return None;
+        }
+        let flow = Flow::of(bytes)?;
+        Some(Segment { flow, transport_start: start, data_start: start + header_len, end, pushed })
     }
 
-    fn is_same_flow(&self, bytes: &[u8]) -> bool {
-        flow_of(&self.packet.bytes) == flow_of(bytes)
+    fn data_len(&self) -> usize {
+        self.end - self.data_start
+    }
+}
+
+impl Train {
+    fn new(packet: Packet, first: Segment) -> Train {
+        let (size, pushed) = (first.data_len(), first.pushed);
+        let verified = packet.checksum != ReceivedChecksum::Unverified;
+        Train { packet, first, size, len: size, pushed, short: false, verified }
     }
 
-    /// Appends a segment of the same flow, if it follows and is like the first.
-    fn append(&mut self, packet: &Packet, segment: &Segment) -> bool {
-        let data_len = segment.end - segment.data_start;
+    /// Whether a segment of the same flow follows and is like the first.
+    fn takes(&mut self, packet: &Packet, segment: &Segment) -> bool {
+        let data_len = segment.data_len();
         let fits = !self.pushed
             && !self.short
             && data_len <= self.size
-            && self.parts.len() + 1 < MAX_SEGMENTS
-            && self.data_start + self.len + data_len <= MAX_PACKET
+            && self.packet.followers.len() + 1 < MAX_SEGMENTS
+            && self.first.data_start + self.len + data_len <= MAX_PACKET
             && packet.interface == self.packet.interface
             && self.is_followed_by(&packet.bytes, segment);
-        if !fits || !is_valid(packet, segment) {
+        if !fits || !self.is_valid(packet, segment) {
             return false;
         }
         if !self.verified {
-            let end = self.data_start + self.size;
-            let Train { kind, transport_start, data_start, .. } = *self;
-            let first = Segment { kind, transport_start, data_start, end, pushed: false };
-            // A first segment with a wrong checksum is left to its transport, which drops it.
-            if !is_valid(&self.packet, &first) {
-                return false;
-            }
-            self.verified = true;
+            // A first segment that is wrong is left to the layers above, which drop it.
+            let sound = IpHeader::parse(&self.packet.bytes).is_ok();
+            self.verified = sound && self.is_valid(&self.packet, &self.first);
         }
-        self.parts.push(packet.bytes.slice(segment.data_start..segment.end));
-        self.len += data_len;
+        self.verified
+    }
+
+    fn append(&mut self, packet: Packet, segment: &Segment, pool: &mut BlockPool) {
+        let Packet { mut bytes, cause, .. } = packet;
+        bytes.truncate(segment.end);
+        bytes.advance(segment.data_start);
+        if self.packet.followers.capacity() == 0 {
+            self.packet.followers = pool.take_followers();
+        }
+        self.packet.followers.push(bytes);
+        self.packet.cause = cause;
+        self.len += segment.data_len();
         self.pushed = segment.pushed;
-        self.short = data_len < self.size;
-        self.cause = packet.cause;
-        true
+        self.short = segment.data_len() < self.size;
     }
 
     /// Whether the headers differ in lengths, identification, checksums and PSH only, and TCP's sequence
-    /// number is the next.
+    /// number is the next. Addresses and ports are the same.
     fn is_followed_by(&self, next: &[u8], segment: &Segment) -> bool {
         let first = &self.packet.bytes;
-        if segment.transport_start != self.transport_start || segment.data_start != self.data_start {
+        let Segment { transport_start, data_start, .. } = self.first;
+        if segment.transport_start != transport_start || segment.data_start != data_start {
             return false;
         }
-        let same_ip = match first[0] >> 4 {
-            // Version to TOS; flags, TTL and protocol; addresses.
-            4 => first[..2] == next[..2] && first[6..10] == next[6..10] && first[12..20] == next[12..20],
-            // Version to flow label; next header, hop limit and addresses.
-            _ => first[..4] == next[..4] && first[6..40] == next[6..40],
+        let same_ip = match self.first.flow.v6 {
+            // Version to TOS; flags, TTL and protocol.
+            false => first[..2] == next[..2] && first[6..10] == next[6..10],
+            // Version to flow label; next header and hop limit.
+            true => first[..4] == next[..4] && first[6..8] == next[6..8],
         };
-        let headers = self.transport_start..self.data_start;
-        let (first, next) = (&first[headers.clone()], &next[headers]);
-        // Ports.
+        let (first, next) = (&first[transport_start..data_start], &next[transport_start..data_start]);
         same_ip
-            && first[..4] == next[..4]
-            && match self.kind {
+            && match self.first.flow.kind {
                 Kind::Tcp => self.is_next_in_tcp(first, next),
                 Kind::Udp => true,
             }
@@ -229,40 +228,59 @@ impl Train {
             && first[18..] == next[18..]
     }
 
-    /// The packet to handle: the first as it came, or the super-segment.
+    /// Whether the checksums of a segment of the flow are right, as far as they are ours to verify. The rest of
+    /// its IP header is like that of the first.
+    fn is_valid(&self, packet: &Packet, segment: &Segment) -> bool {
+        let bytes = &packet.bytes;
+        let Flow { v6, addresses, kind, .. } = &self.first.flow;
+        if !v6 && checksum::sum(&bytes[..segment.transport_start]) != 0xffff {
+            return false;
+        }
+        if packet.checksum != ReceivedChecksum::Unverified {
+            return true;
+        }
+        let transport = &bytes[segment.transport_start..segment.end];
+        let mut sum = Checksum::new();
+        // The pseudo-header: the addresses, of which those of IPv4 have zeros behind them, length and protocol.
+        sum.add(addresses);
+        sum.add_sum(transport.len() as u16, 2);
+        sum.add_sum(u8::from(kind.protocol()).into(), 2);
+        sum.add(transport);
+        sum.is_valid()
+    }
+
+    /// The packet to handle: the first as it came, or with the others behind it.
     fn finish(self) -> Packet {
-        if self.parts.is_empty() {
+        if self.packet.followers.is_empty() {
             return self.packet;
         }
-        let mut bytes = BytesMut::with_capacity(self.data_start + self.len);
-        bytes.extend_from_slice(&self.packet.bytes[..self.data_start + self.size]);
-        for part in &self.parts {
-            bytes.extend_from_slice(part);
-        }
-        let behind_ip = (bytes.len() - self.transport_start) as u16;
-        if bytes[0] >> 4 == 4 {
-            let total = behind_ip + Ipv4Header::LEN as u16;
-            bytes[IPV4_TOTAL_LENGTH..IPV4_TOTAL_LENGTH + 2].copy_from_slice(&total.to_be_bytes());
-            let field = Ipv4Header::CHECKSUM_OFFSET..Ipv4Header::CHECKSUM_OFFSET + 2;
-            bytes[field.clone()].fill(0);
-            let sum = !checksum::sum(&bytes[..self.transport_start]);
-            bytes[field].copy_from_slice(&sum.to_be_bytes());
-        } else {
-            bytes[IPV6_PAYLOAD_LENGTH..IPV6_PAYLOAD_LENGTH + 2].copy_from_slice(&behind_ip.to_be_bytes());
-        }
-        let transport = &mut bytes[self.transport_start..];
-        match self.kind {
-            Kind::Tcp if self.pushed => transport[FLAGS] |= TcpFlags::PSH.bits() as u8,
-            Kind::Tcp => {}
-            Kind::Udp => transport[UDP_LENGTH..UDP_LENGTH + 2].copy_from_slice(&behind_ip.to_be_bytes()),
-        }
         Packet {
-            bytes: bytes.freeze(),
             segment_size: NonZeroU16::new(self.size as u16),
             checksum: ReceivedChecksum::Valid,
-            cause: self.cause,
             ..self.packet
         }
+    }
+}
+
+impl Flow {
+    /// Of a packet, IP options or not.
+    fn of(bytes: &[u8]) -> Option<Flow> {
+        let mut addresses = [0; 32];
+        let v6 = bytes.first()? >> 4 == 6;
+        let (ports, protocol) = match bytes[0] >> 4 {
+            4 => {
+                addresses[..8].copy_from_slice(bytes.get(12..20)?);
+                (usize::from(bytes[0] & 0x0f) * 4, bytes[9])
+            }
+            6 => {
+                addresses.copy_from_slice(bytes.get(8..40)?);
+                (Ipv6Header::LEN, bytes[6])
+            }
+            _ => return None,
+        };
+        let kind = Kind::of(IpProtocol::from(protocol))?;
+        let ports = bytes.get(ports..)?.first_chunk()?;
+        Some(Flow { kind, v6, ports: *ports, addresses })
     }
 }
 
@@ -299,32 +317,6 @@ fn udp_of(udp: &[u8]) -> Option<usize> {
     let word = |at: usize| Some(u16::from_be_bytes([*udp.get(at)?, *udp.get(at + 1)?]));
     let whole = usize::from(word(UDP_LENGTH)?) == udp.len() && word(UDP_CHECKSUM)? != 0;
     whole.then_some(UdpHeader::LEN)
-}
-
-/// Addresses, ports and protocol of a TCP or UDP packet, options or not.
-fn flow_of(bytes: &[u8]) -> Option<(&[u8], &[u8], Kind)> {
-    let (addresses, ports, protocol) = match bytes.first()? >> 4 {
-        4 => (12..20, usize::from(bytes[0] & 0x0f) * 4, bytes.get(9)?),
-        6 => (8..40, Ipv6Header::LEN, bytes.get(6)?),
-        _ => return None,
-    };
-    let kind = Kind::of(IpProtocol::from(*protocol))?;
-    Some((bytes.get(addresses)?, bytes.get(ports..ports + 4)?, kind))
-}
-
-/// Whether the checksums of a segment are right, as far as they are ours to verify.
-fn is_valid(packet: &Packet, segment: &Segment) -> bool {
-    let bytes = &packet.bytes;
-    let Ok(header) = IpHeader::parse(bytes) else { return false };
-    if packet.checksum != ReceivedChecksum::Unverified {
-        return true;
-    }
-    let transport = &bytes[segment.transport_start..segment.end];
-    let (protocol, len) = (segment.kind.protocol(), transport.len() as u32);
-    let mut sum = Checksum::new();
-    sum.pseudo_header(header.source(), header.destination(), protocol, len);
-    sum.add(transport);
-    sum.is_valid()
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! From a packet to what a transport takes: the checks of RFC 1122 3.2.1, RFC 1812 5.2 and RFC 8200 4.
 
+use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::num::NonZeroU16;
 
@@ -36,6 +37,9 @@ pub(crate) struct Packet {
     pub(crate) bytes: Bytes,
     /// Its frame was sent to more than one station.
     pub(crate) broadcast: bool,
+    /// The data of the TCP segments that were merged behind this one, in their order. Its header is that of
+    /// the first.
+    pub(crate) followers: Vec<Bytes>,
     pub(crate) segment_size: Option<NonZeroU16>,
     pub(crate) checksum: ReceivedChecksum,
     pub(crate) cause: Option<RecordId>,
@@ -127,6 +131,7 @@ pub(crate) fn receive(cx: &mut Context<'_>, internet: &mut Internet, mut packet:
         dscp: header.dscp(),
         ecn,
         payload,
+        followers: packet.followers,
         segment_size: packet.segment_size.filter(|_| first_fragment.is_none()),
         checksum: match first_fragment {
             Some(_) => ReceivedChecksum::Unverified,

@@ -1,6 +1,6 @@
 //! From a frame to a packet (RFC 894, RFC 2464).
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use fathom_record::DropReason;
 use fathom_wire::{EtherType, EthernetAddress, EthernetHeader};
 
@@ -20,11 +20,11 @@ pub(crate) enum Received {
 }
 
 /// Takes the link header off a frame.
-pub(crate) fn receive(medium: Medium, frame: &Bytes) -> Result<Received, DropReason> {
+pub(crate) fn receive(medium: Medium, mut frame: Bytes) -> Result<Received, DropReason> {
     let Medium::Ethernet { address } = medium else {
-        return Ok(Received::Ip { packet: frame.clone(), broadcast: false });
+        return Ok(Received::Ip { packet: frame, broadcast: false });
     };
-    let header = EthernetHeader::parse(frame).map_err(|_| DropReason::LinkMalformed)?;
+    let header = EthernetHeader::parse(&frame).map_err(|_| DropReason::LinkMalformed)?;
     // IEEE 802.3 3.2.3: a group is never a source. Ours comes back from a loop in the network.
     if header.source.is_multicast() || header.source == address {
         return Err(DropReason::LinkMalformed);
@@ -36,7 +36,8 @@ pub(crate) fn receive(medium: Medium, frame: &Bytes) -> Result<Received, DropRea
     if header.vlan.is_some_and(|tag| tag.id != 0) {
         return Err(DropReason::VlanMismatch);
     }
-    let payload = frame.slice(header.header_len()..);
+    frame.advance(header.header_len());
+    let payload = frame;
     match header.ether_type {
         EtherType::Ipv4 | EtherType::Ipv6 => {
             let version = payload.first().map(|byte| byte >> 4);
@@ -107,7 +108,8 @@ mod tests {
         ];
         for (destination, source, rest, expected) in table {
             let frame = frame(*destination, *source, rest);
-            assert_eq!(&receive(Medium::Ethernet { address: OURS }, &frame), expected, "{frame:x?}");
+            let received = receive(Medium::Ethernet { address: OURS }, frame.clone());
+            assert_eq!(&received, expected, "{frame:x?}");
         }
     }
 }

@@ -16,8 +16,14 @@ const SPARE_BLOCKS: usize = 64;
 const SHARED_BLOCKS: usize = 64;
 /// Bodies of empty ropes kept for those that are about to fill.
 const SPARE_BODIES: usize = 64;
+/// A body whose queue grew beyond this many pieces is a large one.
+const LARGE_BODY_PIECES: usize = 64;
+/// Large bodies kept: those of a few busy connections.
+const SPARE_LARGE_BODIES: usize = 8;
 /// A body whose queue grew beyond this many pieces goes back to the allocator.
-const SPARE_BODY_PIECES: usize = 64;
+const SPARE_BODY_PIECES: usize = 4096;
+/// Lists of merged segments that are kept.
+const SPARE_FOLLOWERS: usize = 16;
 /// Bytes copied at once. Above 2 KiB some C libraries copy with `rep movsb`, which on several processors
 /// falls to a twentieth of its speed when the destination lies just above the source within a page.
 const COPY_AT_ONCE: usize = 2048;
@@ -111,6 +117,9 @@ pub(crate) struct BlockPool {
     /// Boxed, since a rope holds its body by a pointer.
     #[expect(clippy::vec_box, reason = "what is kept are the boxes")]
     bodies: Vec<Box<Body>>,
+    #[expect(clippy::vec_box, reason = "what is kept are the boxes")]
+    large_bodies: Vec<Box<Body>>,
+    followers: Vec<Vec<Bytes>>,
 }
 
 impl fmt::Debug for BlockPool {
@@ -126,7 +135,14 @@ impl fmt::Debug for BlockPool {
 impl BlockPool {
     /// A pool without memory.
     pub(crate) const fn new() -> Self {
-        BlockPool { small: Vec::new(), large: Vec::new(), shared: VecDeque::new(), bodies: Vec::new() }
+        BlockPool {
+            small: Vec::new(),
+            large: Vec::new(),
+            shared: VecDeque::new(),
+            bodies: Vec::new(),
+            large_bodies: Vec::new(),
+            followers: Vec::new(),
+        }
     }
 
     /// Bytes of the free blocks that the pool keeps; they are not charged to the budget.
@@ -181,13 +197,31 @@ impl BlockPool {
 
     /// A body for a rope.
     pub(super) fn take_body(&mut self) -> Box<Body> {
-        self.bodies.pop().unwrap_or_default()
+        // A large one first: it is a busy connection that comes here often.
+        self.large_bodies.pop().or_else(|| self.bodies.pop()).unwrap_or_default()
     }
 
     /// Takes the body of an empty rope back.
     pub(super) fn put_body(&mut self, body: Box<Body>) {
-        if body.room() <= SPARE_BODY_PIECES && self.bodies.len() < SPARE_BODIES {
-            self.bodies.push(body);
+        let (bodies, limit) = match body.room() {
+            0..=LARGE_BODY_PIECES => (&mut self.bodies, SPARE_BODIES),
+            _ => (&mut self.large_bodies, SPARE_LARGE_BODIES),
+        };
+        if body.room() <= SPARE_BODY_PIECES && bodies.len() < limit {
+            bodies.push(body);
+        }
+    }
+
+    /// An empty list for merged segments.
+    pub(crate) fn take_followers(&mut self) -> Vec<Bytes> {
+        self.followers.pop().unwrap_or_default()
+    }
+
+    /// Takes the list of merged segments back, with what is still in it.
+    pub(crate) fn put_followers(&mut self, mut followers: Vec<Bytes>) {
+        followers.clear();
+        if followers.capacity() > 0 && self.followers.len() < SPARE_FOLLOWERS {
+            self.followers.push(followers);
         }
     }
 }

@@ -3,6 +3,8 @@
 //! They go down to the internet layer and come up again, without a link between: super-segments whole,
 //! checksums left out, nothing recorded at a tap. So an address of ours is reached like any other.
 
+use alloc::vec::Vec;
+
 use super::{Parts, Stack};
 use crate::batch::ReceivedChecksum;
 use crate::interface::InterfaceId;
@@ -47,6 +49,7 @@ fn packet(frame: Transmit) -> Packet {
         interface: InterfaceId::LOOPBACK,
         bytes: frame.to_bytes(),
         broadcast: false,
+        followers: Vec::new(),
         segment_size: frame.segment_size,
         checksum: match frame.checksum {
             TransmitChecksum::Complete => ReceivedChecksum::Unverified,

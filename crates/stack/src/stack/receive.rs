@@ -1,5 +1,6 @@
 //! The way up: from frames to sockets.
 
+use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use fathom_record::{Direction, DropReason, Engine, FrameRecord, Kind, RecordId, SendReason};
@@ -43,7 +44,7 @@ impl Stack {
         let mut coalescer = Coalescer::default();
         for frame in frames.0.drain(..) {
             let Some(packet) = parts.handle_frame(on, frame) else { continue };
-            for packet in coalescer.offer(packet) {
+            for packet in coalescer.offer(packet, parts.cx.pool) {
                 parts.handle_packet(packet);
             }
         }
@@ -57,19 +58,21 @@ impl Parts<'_> {
     /// Takes a frame in, up to the packet that it carries, if it carries one.
     fn handle_frame(&mut self, on: InterfaceId, frame: Frame) -> Option<Packet> {
         let cx = &mut self.cx;
+        let len = frame.bytes.len();
         cx.counters.frames_received += 1;
-        cx.counters.bytes_received += frame.bytes.len() as u64;
+        cx.counters.bytes_received += len as u64;
         // The tap point.
         let cause = if cx.recorder.is_enabled() { self.record_arrival(on, &frame) } else { frame.cause };
         let cx = &mut self.cx;
         let interface = self.internet.interface(on);
-        let refused = match link::receive::receive(interface.medium, &frame.bytes) {
+        let refused = match link::receive::receive(interface.medium, frame.bytes) {
             _ if !interface.up => DropReason::InterfaceDown,
             Ok(link::receive::Received::Ip { packet, broadcast }) => {
                 return Some(Packet {
                     interface: on,
                     bytes: packet,
                     broadcast,
+                    followers: Vec::new(),
                     segment_size: frame.segment_size,
                     checksum: frame.checksum,
                     cause,
@@ -84,7 +87,7 @@ impl Parts<'_> {
             },
             Err(reason) => reason,
         };
-        cx.dropped(Some(on), refused, frame.bytes.len(), cause);
+        cx.dropped(Some(on), refused, len, cause);
         None
     }
 

@@ -139,6 +139,7 @@ impl UdpLayer {
         let mut data = bytes.slice(UdpHeader::LEN..);
         // Several at once, if a device or the layer below merged them.
         let size = arrived.segment_size.map_or(data.len(), |size| usize::from(size.get()));
+        let mut followers = arrived.followers.into_iter();
         loop {
             let datagram = Datagram {
                 remote: with_scope(remote, arrived.interface.scope_id()),
@@ -154,7 +155,10 @@ impl UdpLayer {
             cx.counters.udp_received += 1;
             cx.events.push(SocketId::Udp(id), Readiness::READABLE);
             if data.is_empty() {
-                break;
+                match followers.next() {
+                    Some(next) => data = next,
+                    None => break,
+                }
             }
         }
         Disposition::Accepted

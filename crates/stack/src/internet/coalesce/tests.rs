@@ -1,4 +1,5 @@
 use alloc::vec;
+use alloc::vec::Vec;
 
 use fathom_wire::{Instant, SeqNumber, TcpOptions, TcpTimestamps};
 use proptest::prelude::*;
@@ -85,6 +86,7 @@ fn packet(bytes: Vec<u8>) -> Packet {
         interface: InterfaceId(1),
         bytes: bytes.into(),
         broadcast: false,
+        followers: Vec::new(),
         segment_size: None,
         checksum: ReceivedChecksum::Unverified,
         cause: None,
@@ -92,8 +94,9 @@ fn packet(bytes: Vec<u8>) -> Packet {
 }
 
 fn merged(specs: &[Spec]) -> Vec<Packet> {
-    let mut coalescer = Coalescer::default();
-    let mut out: Vec<Packet> = specs.iter().flat_map(|spec| coalescer.offer(packet(spec.bytes()))).collect();
+    let (mut coalescer, mut pool) = (Coalescer::default(), BlockPool::new());
+    let mut out: Vec<Packet> =
+        specs.iter().flat_map(|spec| coalescer.offer(packet(spec.bytes()), &mut pool)).collect();
     out.extend(coalescer.finish());
     out
 }
@@ -106,17 +109,38 @@ fn counts(specs: &[Spec]) -> Vec<usize> {
 
 /// The segments of a packet: those that our own cutting makes of a super-segment.
 fn cut(packet: &Packet) -> Vec<Vec<u8>> {
-    let Some(size) = packet.segment_size else { return vec![packet.bytes.to_vec()] };
-    let mut outgoing = pieces(&packet.bytes, 0, size).expect("a super-segment is a packet that can be read");
+    let Some(size) = packet.segment_size else {
+        assert!(packet.followers.is_empty());
+        return vec![packet.bytes.to_vec()];
+    };
+    let mut outgoing =
+        pieces(&packet.bytes, 0, size).expect("the first segment is a packet that can be read");
+    let followers = packet.followers.iter().map(AsRef::as_ref);
+    let data: Vec<&[u8]> = outgoing.slices.iter().map(AsRef::as_ref).chain(followers).collect();
+    outgoing.slices = [data.concat().into()].into_iter().collect();
     core::iter::from_fn(|| outgoing.next_frame(Instant::ZERO))
         .map(|frame| frame.to_bytes().to_vec())
         .collect()
 }
 
-/// Leaves out what a super-segment does not keep: the IPv4 identification and what depends on it.
+/// Leaves out what a super-segment does not keep: the IPv4 identification, PSH, and what depends on them; of
+/// the checksum of TCP whether it is right is left.
 fn comparable(mut bytes: Vec<u8>) -> Vec<u8> {
     let wrong_header = bytes[0] >> 4 == 4 && checksum::sum(&bytes[..20]) != 0xffff;
-    if bytes[0] >> 4 == 4 && !wrong_header {
+    if wrong_header {
+        return bytes;
+    }
+    let header = IpHeader::parse(&bytes).unwrap();
+    let behind = header.header_len()..header.header_len() + header.payload_len();
+    if Flow::of(&bytes).unwrap().kind == Kind::Tcp {
+        let tcp = &mut bytes[behind];
+        let mut sum = Checksum::new();
+        sum.pseudo_header(header.source(), header.destination(), IpProtocol::Tcp, tcp.len() as u32);
+        sum.add(tcp);
+        tcp[CHECKSUM..CHECKSUM + 2].fill(sum.is_valid().into());
+        tcp[FLAGS] &= !(TcpFlags::PSH.bits() as u8);
+    }
+    if bytes[0] >> 4 == 4 {
         bytes[4..6].fill(0);
         bytes[10..12].fill(0);
     }
@@ -162,8 +186,9 @@ proptest! {
         for (v6, kind) in [(false, Kind::Tcp), (true, Kind::Tcp), (false, Kind::Udp)] {
             for port in [0, 1] {
                 let of_flow = |bytes: &&Vec<u8>| {
-                    let (_, ports, found) = flow_of(bytes).unwrap();
-                    (bytes[0] >> 4 == 6, found, u16::from_be_bytes([ports[0], ports[1]])) == (v6, kind, port)
+                    let flow = Flow::of(bytes).unwrap();
+                    let source = u16::from_be_bytes([flow.ports[0], flow.ports[1]]);
+                    (flow.v6, flow.kind, source) == (v6, kind, port)
                 };
                 let came: Vec<Vec<u8>> = specs.iter().map(|spec| comparable(spec.bytes())).collect();
                 let came: Vec<&Vec<u8>> = came.iter().filter(of_flow).collect();
@@ -245,9 +270,9 @@ fn datagrams_without_a_checksum_or_with_options_pass_alone() {
         crate::tests::packets::plain("192.0.2.2", "192.0.2.1", IpProtocol::Udp, &payload)
     };
     for bytes in [without(DATAGRAM.bytes()), with_options()] {
-        let mut coalescer = Coalescer::default();
+        let (mut coalescer, mut pool) = (Coalescer::default(), BlockPool::new());
         for _ in 0..2 {
-            assert_eq!(coalescer.offer(packet(bytes.clone())).len(), 1);
+            assert_eq!(coalescer.offer(packet(bytes.clone()), &mut pool).len(), 1);
         }
     }
 }
@@ -264,12 +289,24 @@ fn a_super_segment_has_no_more_segments_and_bytes_than_one_may_have() {
 
 #[test]
 fn what_is_neither_tcp_nor_udp_passes_at_once() {
-    let mut coalescer = Coalescer::default();
-    assert_eq!(coalescer.offer(packet(PLAIN.bytes())).len(), 0);
+    let (mut coalescer, mut pool) = (Coalescer::default(), BlockPool::new());
+    let mut offer = |bytes: Vec<u8>| coalescer.offer(packet(bytes), &mut pool).len();
+    assert_eq!(offer(PLAIN.bytes()), 0);
     let other = crate::tests::packets::plain("192.0.2.2", "192.0.2.1", IpProtocol::Icmpv4, b"12345678");
-    assert_eq!(coalescer.offer(packet(other)).len(), 1);
+    assert_eq!(offer(other), 1);
     for bytes in [vec![], vec![0x45], vec![0x60; 41], vec![0x45; 60]] {
-        assert_eq!(coalescer.offer(packet(bytes)).len(), 1);
+        assert_eq!(offer(bytes), 1);
     }
     assert_eq!(coalescer.finish().count(), 1);
+}
+
+#[test]
+fn the_list_of_what_was_merged_is_used_again() {
+    let (mut coalescer, mut pool) = (Coalescer::default(), BlockPool::new());
+    pool.put_followers(Vec::with_capacity(100));
+    for spec in [PLAIN, next(PLAIN)] {
+        assert_eq!(coalescer.offer(packet(spec.bytes()), &mut pool).len(), 0);
+    }
+    let merged = coalescer.finish().next().unwrap();
+    assert_eq!((merged.followers.len(), merged.followers.capacity()), (1, 100));
 }

@@ -4,9 +4,10 @@
 //! statistics is boxed behind it. A connection with nothing to send or to read holds no payload memory.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use bitflags::bitflags;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use fathom_record::{CwndReason, Engine, FlowId, Limit, RecordId};
 use fathom_wire::{Instant, SackBlock, SeqNumber, TcpFlags, TcpHeader};
 
@@ -25,7 +26,7 @@ use super::window::ReceiveSpace;
 use super::{TcpError, TcpOptions};
 use crate::context::Context;
 use crate::event::Readiness;
-use crate::memory::Rope;
+use crate::memory::{Rope, append_copy};
 use crate::socket::{SocketId, TcpId};
 use crate::table::FourTuple;
 
@@ -76,6 +77,8 @@ pub(super) struct Segment<'a> {
     pub(super) seq: SeqNumber,
     pub(super) flags: TcpFlags,
     pub(super) data: Bytes,
+    /// The data of the segments that were merged behind it, in their order.
+    pub(super) followers: Vec<Bytes>,
     /// Data bytes of each of the segments that it was merged from.
     pub(super) segment_size: usize,
     pub(super) cause: Option<RecordId>,
@@ -85,7 +88,24 @@ impl Segment<'_> {
     /// SEG.LEN: the sequence numbers that it takes.
     pub(super) fn seq_len(&self) -> u32 {
         let controls = self.flags & (TcpFlags::SYN | TcpFlags::FIN);
-        self.data.len() as u32 + controls.bits().count_ones()
+        self.data_len() as u32 + controls.bits().count_ones()
+    }
+
+    /// Bytes of data, of all that were merged.
+    pub(super) fn data_len(&self) -> usize {
+        self.data.len() + self.followers.iter().map(Bytes::len).sum::<usize>()
+    }
+
+    /// Brings the data into one piece.
+    pub(super) fn join(&mut self) {
+        if !self.followers.is_empty() {
+            let mut joined = BytesMut::with_capacity(self.data_len());
+            for part in core::iter::once(&self.data).chain(&self.followers) {
+                append_copy(&mut joined, part);
+            }
+            self.data = joined.freeze();
+            self.followers.clear();
+        }
     }
 }
 

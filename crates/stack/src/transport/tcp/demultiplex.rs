@@ -48,6 +48,7 @@ impl TcpLayer {
                 seq: header.seq,
                 flags: header.flags,
                 data,
+                followers: arrived.followers,
                 segment_size,
                 cause: arrived.cause,
             },

@@ -34,7 +34,7 @@ impl Connection {
     /// A segment for this connection.
     pub(super) fn receive(&mut self, cx: &mut Context<'_>, mut segment: Segment<'_>) -> Disposition {
         self.set_trigger(cx, segment.cause);
-        let segments = segment.data.len().div_ceil(segment.segment_size.max(1)).max(1);
+        let segments = segment.data_len().div_ceil(segment.segment_size.max(1)).max(1);
         self.cold.statistics.segments_received += segments as u64;
         let outcome = match self.state {
             State::SynSent => self.receive_in_syn_sent(cx, segment),

@@ -31,6 +31,9 @@ impl Connection {
             return if self.state.is_over() { Ok(()) } else { Err(Refusal::Drop(DropReason::TcpAfterClose)) };
         }
         self.rcv.saw_segment(segment.segment_size);
+        if !self.fits_as_it_is(segment) {
+            segment.join();
+        }
         self.trim(segment);
         if segment.data.is_empty() {
             return Ok(());
@@ -46,6 +49,13 @@ impl Connection {
         } else {
             self.take_out_of_order(cx, segment, data)
         }
+    }
+
+    /// Whether all text of a segment is the next and there is room for it: nothing is cut off or held.
+    fn fits_as_it_is(&self, segment: &Segment<'_>) -> bool {
+        segment.seq == self.rcv.nxt
+            && self.reassembly.is_none()
+            && segment.data_len() <= self.rcv.adv.distance_from(segment.seq) as usize
     }
 
     /// Cuts off what lies outside of the window, on either side. A FIN behind the right edge goes with
@@ -70,9 +80,16 @@ impl Connection {
         segment: &mut Segment<'_>,
         data: Bytes,
     ) -> Result<(), Refusal> {
-        let len = data.len();
+        let mut len = data.len();
         let filled_hole = if self.reassembly.is_none() {
-            if !self.deliver(cx, data) {
+            let mut all = self.deliver(cx, data);
+            let mut followers = core::mem::take(&mut segment.followers);
+            for data in followers.drain(..) {
+                len += data.len();
+                all = all && self.deliver(cx, data);
+            }
+            cx.pool.put_followers(followers);
+            if !all {
                 return Err(self.refuse_text(cx, segment));
             }
             false

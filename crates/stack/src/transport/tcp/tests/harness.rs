@@ -179,8 +179,10 @@ impl Host {
         };
         let mut payload = BytesMut::zeroed(header.header_len());
         header.emit(&mut payload);
-        payload.put_slice(&seg.data);
+        let mut parts = seg.data.chunks(size.map_or(usize::MAX, usize::from).max(1));
+        payload.put_slice(parts.next().unwrap_or_default());
         let arrived = Arrived {
+            followers: parts.map(Bytes::copy_from_slice).collect(),
             routed: false,
             interface: InterfaceId(0),
             mtu: 1500,
