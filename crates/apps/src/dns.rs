@@ -6,6 +6,8 @@
 //! clocks. Our exchange takes all of it from the [`Host`](fathom_net::Host).
 
 pub mod client;
+mod hickory;
 pub mod server;
 
 pub use client::{DnsResolver, ResolveError};
+pub use hickory::{HostProvider, HostUdp};

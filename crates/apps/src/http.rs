@@ -2,5 +2,5 @@
 
 pub mod client;
 mod date;
-mod runtime;
+pub mod runtime;
 pub mod server;

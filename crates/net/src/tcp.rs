@@ -1,5 +1,7 @@
 //! TCP sockets.
 
+#[cfg(feature = "axum")]
+mod axum;
 mod connect;
 mod connection;
 mod halves;

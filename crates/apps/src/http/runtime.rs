@@ -1,4 +1,5 @@
-//! hyper's tasks and timers on a host.
+//! hyper's tasks and timers on a host, for programs that use hyper themselves. Its connections take a
+//! [`TcpStream`](fathom_net::TcpStream) inside [`TokioIo`](hyper_util::rt::TokioIo).
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,7 +10,7 @@ use fathom_net::Host;
 
 /// Runs hyper's tasks on a host.
 #[derive(Clone, Debug)]
-pub(super) struct HostExecutor(pub(super) Host);
+pub struct HostExecutor(pub Host);
 
 impl<F> hyper::rt::Executor<F> for HostExecutor
 where
@@ -25,14 +26,15 @@ where
 /// hyper speaks of time in [`std::time::Instant`], which cannot be made from a number. One instant of the
 /// machine stands for the host's epoch; all others are distances from it, so only the host's clock shows.
 #[derive(Clone, Debug)]
-pub(super) struct HostTimer {
+pub struct HostTimer {
     host: Host,
     epoch: Instant,
 }
 
 impl HostTimer {
+    /// The clock of `host`.
     #[expect(clippy::disallowed_methods, reason = "an anchor: only distances from it are used")]
-    pub(super) fn new(host: Host) -> Self {
+    pub fn new(host: Host) -> Self {
         HostTimer { host, epoch: Instant::now() }
     }
 }
