@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use fathom_impair::Conditions;
-use fathom_net::{Config, Host, InterfaceId, Route, TcpOptions, TcpSocket, TcpStream};
+use fathom_net::{Config, Host, InterfaceId, Route, TcpSocket, TcpStream};
 use fathom_world::{LinkSpec, World};
 
 pub(crate) const A4: &str = "192.0.2.1";
@@ -39,14 +39,14 @@ pub(crate) fn pair(seed: u64, conditions: Conditions) -> Pair {
 impl Pair {
     /// A connection from `a` to port 80 of `b`: its end at `a`, and its end at `b`.
     pub(crate) fn connected(&mut self) -> (TcpStream, TcpStream) {
-        self.connected_with(TcpOptions::default())
+        self.connected_with(|_| {})
     }
 
-    /// A connection whose ends both have these options.
-    pub(crate) fn connected_with(&mut self, options: TcpOptions) -> (TcpStream, TcpStream) {
+    /// A connection for both of whose ends `choose` has made its choices.
+    pub(crate) fn connected_with(&mut self, choose: impl Fn(&TcpSocket)) -> (TcpStream, TcpStream) {
         let socket = |host: &Host| {
             let socket = TcpSocket::new_v4(host).unwrap();
-            socket.set_options(options.clone());
+            choose(&socket);
             socket
         };
         let (client, server) = (socket(&self.a), socket(&self.b));
