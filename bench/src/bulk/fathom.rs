@@ -31,8 +31,8 @@ impl Load for Fathom {
     fn new(form: Form) -> Self {
         let (mut client, mut server) = (End::new(1, form), End::new(2, form));
         let tcp = TcpOptions {
-            send_buffer: BUFFER,
-            receive_buffer: BUFFER,
+            send_buffer: Some(BUFFER),
+            receive_buffer: Some(BUFFER),
             nodelay: true,
             ..TcpOptions::default()
         };

@@ -201,6 +201,7 @@ fn segment(why: SendReason, segment: Segment) -> String {
         SendReason::RetransmissionTimeout { number } => format!("RTO number {number} of {of}"),
         SendReason::FastRetransmit => format!("fast retransmit of {of}"),
         SendReason::WindowProbe { number } => format!("probe number {number} of a closed window"),
+        SendReason::Keepalive { number } => format!("keepalive probe number {number} of a silent peer"),
         SendReason::Ack => format!("acknowledges up to {ack}"),
         SendReason::DelayedAck => format!("delayed ACK up to {ack}"),
         SendReason::DuplicateAck => format!("duplicate ACK: still waits for {ack}"),
@@ -237,6 +238,7 @@ fn packet(why: SendReason, behind: Option<u64>) -> String {
         | SendReason::RetransmissionTimeout { .. }
         | SendReason::FastRetransmit
         | SendReason::WindowProbe { .. }
+        | SendReason::Keepalive { .. }
         | SendReason::Ack
         | SendReason::DelayedAck
         | SendReason::DuplicateAck

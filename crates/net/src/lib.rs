@@ -26,8 +26,8 @@ mod wakers;
 
 pub use fathom_record::{FlowId, InterfaceIndex, Kind, Layer, Outcome, Record, RecordId, SpanId};
 pub use fathom_stack::{
-    Config, Family, IcmpErrorKind, IcmpEvent, IcmpEventKind, Interface, InterfaceId, IpCidr, Medium,
-    ReceivedDatagram, Route, Seed, Stack, TcpInfo, TcpOptions,
+    Config, Family, IcmpErrorKind, IcmpEvent, IcmpEventKind, Interface, InterfaceId, IpCidr, Keepalive,
+    LocalPrefix, Medium, ReceivedDatagram, Route, Seed, Stack, TcpConfig, TcpInfo, TcpOptions,
 };
 pub use fathom_wire::{EthernetAddress, Instant};
 

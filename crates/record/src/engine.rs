@@ -68,6 +68,11 @@ pub enum SendReason {
         /// Consecutive unanswered probes, this one included.
         number: u32,
     },
+    /// The peer was silent for long: asks whether it is there (RFC 9293 3.8.4).
+    Keepalive {
+        /// Consecutive unanswered probes, this one included.
+        number: u32,
+    },
     /// Acknowledges data at once.
     Ack,
     /// Acknowledges data after the delay of RFC 9293 3.8.6.3.

@@ -55,7 +55,7 @@ pub use stack::{Family, Icmp, ReceivedDatagram, Stack, Tcp, Udp};
 pub use transmit::{MAX_HEADERS, Transmit, TransmitChecksum, Written};
 pub use transport::icmp::{IcmpError, IcmpEvent, IcmpEventKind};
 pub use transport::tcp::{
-    ConnectError, Decision, Incoming, IncomingId, ListenAt, TcpConnect, TcpError, TcpInfo, TcpListen,
-    TcpOptions,
+    ConnectError, Decision, Incoming, IncomingId, Keepalive, ListenAt, TcpConnect, TcpError, TcpInfo,
+    TcpListen, TcpOptions,
 };
 pub use transport::udp::{BindError, UdpError};

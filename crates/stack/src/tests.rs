@@ -1,9 +1,11 @@
 //! Whole stacks against each other, in virtual time.
 
+mod autotuning;
 mod changes;
 mod closing;
 mod connections;
 mod datagrams;
+mod dual_stack;
 pub(crate) mod host;
 mod hostile;
 mod interfaces;

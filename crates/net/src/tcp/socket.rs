@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use fathom_stack::TcpOptions;
+use fathom_stack::{TcpConfig, TcpOptions};
 
 use super::{Connect, TcpListener, TcpStream};
 use crate::sync::lock;
@@ -161,16 +161,17 @@ impl TcpSocket {
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) for 0.
     pub fn set_send_buffer_size(&self, bytes: u32) -> io::Result<()> {
         let bytes = not_zero(bytes, "a send buffer")?;
-        self.set(|options| options.send_buffer = bytes);
+        self.set(|options| options.send_buffer = Some(bytes));
         Ok(())
     }
 
-    /// How many bytes may wait to be sent or acknowledged.
+    /// How many bytes may wait to be sent or acknowledged: as set, or at the start.
     ///
     /// # Errors
     /// None.
     pub fn send_buffer_size(&self) -> io::Result<u32> {
-        Ok(saturating(lock(&self.settings).options.send_buffer))
+        let set = lock(&self.settings).options.send_buffer;
+        Ok(saturating(set.unwrap_or_else(|| self.limits(|limits| limits.initial_send_buffer))))
     }
 
     /// Sets how many bytes may wait to be read: the largest receive window. Unlike Linux's it is not doubled.
@@ -179,16 +180,17 @@ impl TcpSocket {
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) for 0.
     pub fn set_recv_buffer_size(&self, bytes: u32) -> io::Result<()> {
         let bytes = not_zero(bytes, "a receive buffer")?;
-        self.set(|options| options.receive_buffer = bytes);
+        self.set(|options| options.receive_buffer = Some(bytes));
         Ok(())
     }
 
-    /// How many bytes may wait to be read.
+    /// How many bytes may wait to be read: as set, or at the start.
     ///
     /// # Errors
     /// None.
     pub fn recv_buffer_size(&self) -> io::Result<u32> {
-        Ok(saturating(lock(&self.settings).options.receive_buffer))
+        let set = lock(&self.settings).options.receive_buffer;
+        Ok(saturating(set.unwrap_or_else(|| self.limits(|limits| limits.initial_receive_buffer))))
     }
 
     /// Sets how long data may stay unacknowledged before the connection is given up (RFC 9293 3.9.1).
@@ -200,7 +202,7 @@ impl TcpSocket {
             let message = "a user timeout of zero would let no connection live";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
-        self.set(|options| options.user_timeout = timeout);
+        self.set(|options| options.user_timeout = Some(timeout));
         Ok(())
     }
 
@@ -209,7 +211,13 @@ impl TcpSocket {
     /// # Errors
     /// None.
     pub fn user_timeout(&self) -> io::Result<Duration> {
-        Ok(lock(&self.settings).options.user_timeout)
+        let set = lock(&self.settings).options.user_timeout;
+        Ok(set.unwrap_or_else(|| self.limits(|limits| limits.user_timeout)))
+    }
+
+    /// What the engine does where nothing is set.
+    fn limits<R>(&self, of: impl FnOnce(&TcpConfig) -> R) -> R {
+        self.host.stack(|stack, _| of(&stack.config().tcp))
     }
 
     fn set(&self, change: impl FnOnce(&mut TcpOptions)) {

@@ -37,6 +37,11 @@ impl MemoryBudget {
         self.in_use = self.in_use.saturating_sub(bytes);
     }
 
+    /// Whether little is left: buffers that grow by themselves stop growing at three quarters.
+    pub(crate) const fn is_tight(&self) -> bool {
+        self.in_use > self.limit / 4 * 3
+    }
+
     /// Bytes in use.
     pub(crate) const fn in_use(&self) -> usize {
         self.in_use

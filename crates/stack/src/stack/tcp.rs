@@ -1,6 +1,8 @@
 //! TCP connections and listeners, by handle.
 
-use core::net::SocketAddr;
+mod choices;
+
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use bytes::Bytes;
 use fathom_record::{FlowId, TcpStateName};
@@ -9,7 +11,9 @@ use fathom_wire::Instant;
 use super::{Parts, Stack};
 use crate::context::Context;
 use crate::event::Readiness;
+use crate::interface::InterfaceId;
 use crate::socket::{ListenerId, TcpId};
+use crate::transport::mapped;
 use crate::transport::tcp::{
     ConnectError, Connection, Decision, Incoming, IncomingId, ListenAt, TcpConnect, TcpError, TcpInfo,
     TcpListen,
@@ -24,8 +28,13 @@ impl Stack {
     /// [`ConnectError`] when there is no route, no such local address, no free port, or the same connection
     /// already.
     pub fn tcp_connect(&mut self, now: Instant, connect: TcpConnect) -> Result<TcpId, ConnectError> {
-        let TcpConnect { remote, local, options } = connect;
-        let scope = scope_id(remote);
+        let TcpConnect { remote, local, mut options } = connect;
+        let (remote, local, maps) = unmapped(remote, local);
+        let zone = scope_id(remote);
+        if zone != 0 && options.interface.is_none() {
+            options.interface = InterfaceId::from_scope_id(zone, self.internet.interfaces.len());
+        }
+        let scope = options.interface.map_or(zone, InterfaceId::scope_id);
         // RFC 9293 3.9.2.3, MUST-46: no connection to a group or to nobody. Port 0 is nobody's either.
         let nobody = remote.ip().is_unspecified() || remote.ip().is_multicast() || remote.port() == 0;
         if nobody || local.is_some_and(|local| local.is_ipv4() != remote.is_ipv4()) {
@@ -41,7 +50,11 @@ impl Stack {
         };
         let port = local.map_or(0, |local| local.port());
         let Parts { mut cx, transports, .. } = self.parts(now);
-        transports.tcp.connect(&mut cx, (address, port), remote, options)
+        let id = transports.tcp.connect(&mut cx, (address, port), remote, options)?;
+        if maps {
+            transports.tcp.with(&mut cx, id, |connection, _| connection.set_mapped());
+        }
+        Ok(id)
     }
 
     /// Begins to listen. A listener for a network has something to do once that is
@@ -51,8 +64,8 @@ impl Stack {
     /// [`BindError`] when the address is taken or not ours, or all ports are.
     pub fn tcp_listen(&mut self, now: Instant, listen: TcpListen) -> Result<ListenerId, BindError> {
         if let ListenAt::Socket(at) = listen.local
-            && !at.ip().is_unspecified()
-            && !self.is_local(at.ip())
+            && !at.ip().to_canonical().is_unspecified()
+            && !self.is_local(at.ip().to_canonical())
         {
             return Err(BindError::AddressNotAvailable);
         }
@@ -146,7 +159,8 @@ impl Tcp<'_> {
 
     /// How many bytes could be written at once.
     pub fn send_capacity(&self) -> usize {
-        self.connection().send_capacity()
+        let shared = &self.stack.shared;
+        self.connection().send_capacity(&shared.config.tcp, &shared.memory)
     }
 
     /// Reads into `out`, and gives how much; 0 is the end of the peer's data.
@@ -183,7 +197,7 @@ impl Tcp<'_> {
     /// What the connection is ready for at this moment. Nothing is taken by asking. A program that hears that
     /// it cannot write is told by an [`Event`](crate::Event) when it can.
     pub fn readiness(&mut self) -> Readiness {
-        self.with(|connection, _| connection.readiness())
+        self.with(|connection, cx| connection.readiness(cx))
     }
 
     /// Ends our data: a FIN follows the last of it. The peer may go on. Doing so again does nothing.
@@ -226,17 +240,6 @@ impl Tcp<'_> {
         self.connection().info(&self.stack.shared.config.tcp)
     }
 
-    /// Whether short segments are sent at once, rather than wait for others to be acknowledged (the opposite
-    /// of RFC 9293 3.7.4, Nagle).
-    pub fn set_nodelay(&mut self, nodelay: bool) {
-        self.with(|connection, cx| connection.set_nodelay(cx, nodelay));
-    }
-
-    /// Whether short segments are sent at once.
-    pub fn nodelay(&self) -> bool {
-        self.connection().nodelay()
-    }
-
     /// Takes the error that ended the connection, or kept it from standing.
     pub fn take_error(&mut self) -> Option<TcpError> {
         self.with(|connection, _| connection.take_error())
@@ -246,6 +249,18 @@ impl Tcp<'_> {
     pub fn flow(&self) -> FlowId {
         self.connection().flow()
     }
+}
+
+/// The ends of a connection that is to be opened, with IPv4 addresses in IPv6 form in their own form, and
+/// whether there were such.
+fn unmapped(remote: SocketAddr, local: Option<SocketAddr>) -> (SocketAddr, Option<SocketAddr>, bool) {
+    let Some(remote) = mapped::unmap(remote) else { return (remote, local, false) };
+    let local = local.map(|local| match local.ip() {
+        // The unspecified address of IPv6 stands for that of IPv4 as well.
+        IpAddr::V6(v6) if v6.is_unspecified() => SocketAddr::from((Ipv4Addr::UNSPECIFIED, local.port())),
+        _ => mapped::unmap(local).unwrap_or(local),
+    });
+    (remote, local, true)
 }
 
 /// The zone index of a socket address, 0 for none.

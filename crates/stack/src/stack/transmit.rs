@@ -177,8 +177,8 @@ impl Parts<'_> {
     fn flow(&self, socket: SocketId) -> Option<Flow> {
         let (source, destination, scope) = match socket {
             SocketId::Tcp(id) => {
-                let (source, destination) = self.transports.tcp.addresses(id)?;
-                (source, destination, 0)
+                let (source, destination, via) = self.transports.tcp.addresses(id)?;
+                return Some(Flow { source, destination, via });
             }
             SocketId::Udp(id) => self.transports.udp.next_addresses(id)?,
             SocketId::Icmp(id) => self.transports.icmp.next_addresses(id)?,

@@ -7,6 +7,8 @@
 //! belongs to; what is half-open or in TIME-WAIT is a small record instead of a connection.
 
 mod ack;
+mod autotune;
+mod choices;
 mod close;
 mod config;
 mod congestion;
@@ -18,6 +20,7 @@ mod half_open;
 mod icmp;
 mod info;
 mod isn;
+mod keepalive;
 mod listen;
 mod open;
 mod options;
@@ -36,18 +39,20 @@ mod time_wait;
 mod timers;
 mod window;
 
-pub use config::{TcpConfig, TcpOptions};
+pub use config::{Keepalive, TcpConfig, TcpOptions};
 pub use error::{ConnectError, TcpError};
 pub use info::TcpInfo;
 pub use listen::{Decision, Incoming, IncomingId, ListenAt, TcpListen};
 pub use open::TcpConnect;
 
 use alloc::collections::VecDeque;
+use alloc::sync::Arc;
 use core::net::IpAddr;
 
 use fathom_record::FlowId;
 
 use crate::context::Context;
+use crate::interface::InterfaceId;
 use crate::internet::error::TokenBucket;
 use crate::packet::{Path, Transmission};
 use crate::random::Random;
@@ -55,6 +60,7 @@ use crate::slab::{Key, Slab};
 use crate::socket::TcpId;
 use crate::table::FlowTable;
 pub(crate) use connection::Connection;
+use connection::Flags;
 use half_open::HalfOpen;
 use listen::{Listener, ListenerTable};
 use time_wait::TimeWait;
@@ -83,6 +89,8 @@ pub(crate) struct TcpLayer {
     /// Where the search for an ephemeral port goes on.
     next_port: u16,
     resets: TokenBucket,
+    /// What most connections have, kept once.
+    default_options: Arc<TcpOptions>,
 }
 
 impl TcpLayer {
@@ -98,6 +106,7 @@ impl TcpLayer {
             last_flow: 0,
             next_port: 0,
             resets: TokenBucket::new(config.resets_per_second, config.resets_per_second),
+            default_options: Arc::default(),
         }
     }
 
@@ -117,10 +126,14 @@ impl TcpLayer {
         }
     }
 
-    /// From and to where a connection sends; `None` when it has nothing to send.
-    pub(crate) fn addresses(&self, id: TcpId) -> Option<(IpAddr, IpAddr)> {
+    /// From and to where a connection sends, and the interface that it is bound to; `None` when it has nothing to send.
+    pub(crate) fn addresses(&self, id: TcpId) -> Option<(IpAddr, IpAddr, Option<InterfaceId>)> {
         let connection = self.connections.get(id.0).filter(|connection| connection.has_output())?;
-        Some((connection.tuple.local_address, connection.tuple.remote_address))
+        let interface = match connection.flags.contains(Flags::BOUND) {
+            true => connection.options().interface,
+            false => None,
+        };
+        Some((connection.tuple.local_address, connection.tuple.remote_address, interface))
     }
 
     /// A connection; `None` when the handle is stale.

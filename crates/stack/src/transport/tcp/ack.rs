@@ -151,6 +151,11 @@ impl AckState {
         (self.due, self.duplicates, self.unacknowledged) = (None, 0, 0);
     }
 
+    /// Whether the next segment is acknowledged at once.
+    pub(super) fn is_quick(&self) -> bool {
+        self.quick > 0
+    }
+
     /// Nothing was sent or received for long: the start of what comes is acknowledged at once again.
     pub(super) fn restart(&mut self, quick_acks: u8) {
         self.quick = quick_acks;

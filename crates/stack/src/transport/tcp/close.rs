@@ -41,7 +41,8 @@ impl Connection {
     /// unread: then the peer must learn that its data is lost (RFC 9293 3.6.1, SHLD-3; RFC 2525 2.17).
     pub(crate) fn let_go(&mut self, cx: &mut Context<'_>) {
         let unread = !self.receive_buffer.is_empty() || self.reassembly.is_some();
-        if unread && !self.state.is_over() {
+        let hard = self.cold.options.linger == Some(core::time::Duration::ZERO);
+        if (unread || hard) && !self.state.is_over() && self.state != State::SynSent {
             self.reset(cx, None);
         } else {
             match self.state {

@@ -4,6 +4,7 @@
 //! statistics is boxed behind it. A connection with nothing to send or to read holds no payload memory.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use bitflags::bitflags;
@@ -12,9 +13,11 @@ use fathom_record::{CwndReason, Engine, FlowId, Limit, RecordId};
 use fathom_wire::{Instant, SackBlock, SeqNumber, TcpFlags, TcpHeader};
 
 use super::ack::AckState;
+use super::autotune::ReadRate;
 use super::congestion::{Controller, Reno};
 use super::flight::Flight;
 use super::info::Statistics;
+use super::keepalive::RareTimers;
 use super::options::Negotiated;
 use super::reassembly::Reassembly;
 use super::recovery::NewReno;
@@ -30,16 +33,13 @@ use crate::memory::{Rope, append_copy};
 use crate::socket::{SocketId, TcpId};
 use crate::table::FourTuple;
 
-/// Largest send buffer: half of what sequence numbers can compare.
-const MAX_SEND_BUFFER: usize = 1 << 30;
-
 /// How long a reset waits for the device.
 const RESET_PATIENCE: core::time::Duration = core::time::Duration::from_secs(3);
 
 bitflags! {
     /// Facts about a connection.
     #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-    pub(super) struct Flags: u16 {
+    pub(super) struct Flags: u32 {
         /// Both ends send timestamps (RFC 7323 3).
         const TIMESTAMPS = 1 << 0;
         /// Short segments are sent at once.
@@ -66,6 +66,20 @@ bitflags! {
         const ACTIVE = 1 << 11;
         /// Both ends take selective acknowledgements (RFC 2018).
         const SACK = 1 << 12;
+        /// The end of the data is held back until more is written.
+        const CORK = 1 << 16;
+        /// The cork has held it back for long enough.
+        const CORK_OVER = 1 << 17;
+        /// A keepalive probe is to be sent.
+        const KEEPALIVE_DUE = 1 << 18;
+        /// [`TcpOptions::interface`] names one.
+        const BOUND = 1 << 19;
+        /// The program sees IPv4 addresses in IPv6 form.
+        const MAPPED = 1 << 20;
+        /// [`TcpOptions::notsent_low_water`] is set.
+        const NOTSENT_LOW_WATER = 1 << 21;
+        /// [`TcpOptions::receive_low_water`] is more than one.
+        const RECEIVE_LOW_WATER = 1 << 22;
     }
 }
 
@@ -140,7 +154,8 @@ pub(super) struct Cold {
     pub(super) iss: SeqNumber,
     /// The peer's.
     pub(super) irs: SeqNumber,
-    pub(super) options: TcpOptions,
+    /// Shared with the listener until the program changes something.
+    pub(super) options: Arc<TcpOptions>,
     pub(super) statistics: Statistics,
     /// Why the connection ended, until the program takes it.
     pub(super) error: Option<TcpError>,
@@ -160,7 +175,19 @@ pub(super) struct Cold {
     pub(super) challenges: u8,
     /// What arrived although it was there, and is not yet reported (RFC 2883).
     pub(super) duplicate: Option<SackBlock>,
+    /// When a segment last came, and one with data: milliseconds of the clock, which wrap after 49 days.
+    pub(super) received_ms: u32,
+    pub(super) data_received_ms: u32,
+    /// What only some connections need.
+    pub(super) extra: Option<Box<Extra>>,
     pub(super) trace: Option<Box<Trace>>,
+}
+
+/// What a connection needs that reads much, or has a timer of convenience.
+#[derive(Debug, Default)]
+pub(super) struct Extra {
+    pub(super) rare: RareTimers,
+    pub(super) read_rate: Option<ReadRate>,
 }
 
 /// What is kept only while records are.
@@ -179,23 +206,25 @@ pub(super) struct Opening {
     pub(super) tuple: FourTuple,
     pub(super) state: State,
     pub(super) iss: SeqNumber,
-    pub(super) options: TcpOptions,
+    pub(super) options: Arc<TcpOptions>,
     pub(super) timestamp_offset: u32,
 }
 
 impl Connection {
     /// A connection that has sent nothing.
-    pub(super) fn new(now: Instant, opening: Opening) -> Self {
-        let Opening { id, flow, tuple, state, iss, mut options, timestamp_offset } = opening;
-        options.send_buffer = options.send_buffer.min(MAX_SEND_BUFFER);
+    pub(super) fn new(cx: &Context<'_>, opening: Opening) -> Self {
+        let Opening { id, flow, tuple, state, iss, options, timestamp_offset } = opening;
+        let now = cx.now;
         let mut flags = Flags::empty();
         flags.set(Flags::NODELAY, options.nodelay);
+        flags.set(Flags::BOUND, options.interface.is_some());
+        flags.set(Flags::NOTSENT_LOW_WATER, options.notsent_low_water.is_some());
         Connection {
             id,
             state,
             flags,
             snd: SendSpace::new(iss),
-            rcv: ReceiveSpace::new(&options),
+            rcv: ReceiveSpace::new(&options, &cx.config.tcp),
             ack: AckState::new(timestamp_offset),
             timers: Timers::default(),
             rtt: RttEstimator::default(),
@@ -221,6 +250,9 @@ impl Connection {
                 challenges_since: Instant::ZERO,
                 challenges: 0,
                 duplicate: None,
+                received_ms: now.as_millis() as u32,
+                data_received_ms: now.as_millis() as u32,
+                extra: None,
                 trace: None,
             }),
         }
@@ -247,6 +279,9 @@ impl Connection {
         self.timers.close = Instant::MAX;
         self.congestion = Controller::Reno(Reno::new(u64::from(self.snd.mss()), handshake_lossy));
         self.set_state(cx, State::Established);
+        self.cold.received_ms = cx.now.as_millis() as u32;
+        self.start_keepalive(cx);
+        self.apply_receive_low_water(cx);
         self.record_cwnd(cx, CwndReason::Initial);
         self.notify(cx, Readiness::CONNECTED | Readiness::WRITABLE);
     }
@@ -305,6 +340,13 @@ impl Connection {
     pub(super) fn notify(&self, cx: &mut Context<'_>, readiness: Readiness) {
         if !self.flags.contains(Flags::ORPHAN) {
             cx.events.push(SocketId::Tcp(self.id), readiness);
+        }
+    }
+
+    /// Tells the program that there is something to read, once it is as much as it wants to be told of.
+    pub(super) fn notify_readable(&self, cx: &mut Context<'_>) {
+        if !self.receive_buffer.is_empty() && self.has_enough_to_read() {
+            self.notify(cx, Readiness::READABLE);
         }
     }
 

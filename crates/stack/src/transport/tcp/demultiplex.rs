@@ -1,18 +1,21 @@
 //! From a segment to its connection, half-open entry, TIME-WAIT record or listener (RFC 9293 3.10.7.1 and
 //! 3.10.7.2).
 
+use alloc::sync::Arc;
 use core::num::NonZeroU16;
 
 use fathom_record::{DropReason, Engine, RecordId, SendReason, TcpStateName};
 use fathom_wire::{Checksum, SeqNumber, TcpFlags, TcpHeader};
 
-use super::connection::Segment;
+use super::connection::{Flags, Segment};
 use super::half_open::{self, HalfOpen};
+use super::listen::Wanted;
 use super::receive::tuple_of;
 use super::{FlowRef, TcpLayer, reset, time_wait};
 use crate::batch::ReceivedChecksum;
 use crate::context::Context;
 use crate::event::Readiness;
+use crate::interface::InterfaceId;
 use crate::packet::{Arrived, Departing, Disposition};
 use crate::slab::Key;
 use crate::socket::{ListenerId, SocketId, TcpId};
@@ -28,6 +31,15 @@ struct Way<'a> {
     mtu: usize,
     /// [`Arrived::routed`]
     routed: bool,
+    on: InterfaceId,
+}
+
+impl Way<'_> {
+    /// What listener it is for, if it is a SYN.
+    fn wanted(&self) -> Wanted {
+        let FourTuple { local_address: address, local_port: port, .. } = self.tuple;
+        Wanted { address, port, routed: self.routed, on: self.on, hash: self.hash }
+    }
 }
 
 impl TcpLayer {
@@ -54,6 +66,7 @@ impl TcpLayer {
             },
             mtu: arrived.mtu,
             routed: arrived.routed,
+            on: arrived.interface,
         };
         match self.find(way.hash, &tuple) {
             Some(FlowRef::Connection(key)) => self.receive_connected(cx, key, way.segment),
@@ -119,8 +132,12 @@ impl TcpLayer {
         let Some(listener) = self.listeners.get_mut(listener_key) else {
             return Disposition::Drop(DropReason::TcpNoSocket);
         };
-        let (tuple, options) = (half_open.tuple, listener.options.clone());
-        let key = self.connections.insert_with(|key| half_open.into_connection(cx, TcpId(key), options));
+        let (tuple, options, maps) = (half_open.tuple, Arc::clone(&listener.options), listener.maps());
+        let key = self.connections.insert_with(|key| {
+            let mut connection = half_open.into_connection(cx, TcpId(key), options);
+            connection.flags.set(Flags::MAPPED, maps);
+            connection
+        });
         listener.accept.push_back(TcpId(key));
         cx.events.push(SocketId::Listener(ListenerId(listener_key)), Readiness::ACCEPTABLE);
         self.flows.insert(self.flows.hash(&tuple), FlowRef::Connection(key));
@@ -140,7 +157,7 @@ impl TcpLayer {
             time_wait::Step::Reopen => {
                 let after = time_wait.snd_nxt;
                 // A SYN that nobody takes must not end the wait.
-                if let Err(reason) = self.listener_with_room(cx, &way.tuple, way.routed) {
+                if let Err(reason) = self.listener_with_room(cx, &way) {
                     return Disposition::Drop(reason);
                 }
                 self.remove_time_wait(cx, key);
@@ -151,8 +168,8 @@ impl TcpLayer {
 
     /// A segment without a connection. `after` is what an earlier connection of the tuple had sent.
     fn receive_new(&mut self, cx: &mut Context<'_>, way: Way<'_>, after: Option<SeqNumber>) -> Disposition {
-        let Way { tuple, segment, routed, .. } = &way;
-        if self.listening.find(tuple.local_address, tuple.local_port, *routed).is_none() {
+        let segment = &way.segment;
+        if self.listening.find(&way.wanted()).is_none() {
             return self.refuse(cx, &way);
         }
         // RFC 9293 3.10.7.2. First, RST: ignored. Second, ACK: answered by a reset.
@@ -171,18 +188,12 @@ impl TcpLayer {
     }
 
     /// The listener that takes a SYN, or why none does.
-    fn listener_with_room(
-        &self,
-        cx: &Context<'_>,
-        tuple: &FourTuple,
-        routed: bool,
-    ) -> Result<Key, DropReason> {
-        if tuple.local() == tuple.remote() {
+    fn listener_with_room(&self, cx: &Context<'_>, way: &Way<'_>) -> Result<Key, DropReason> {
+        if way.tuple.local() == way.tuple.remote() {
             // From ourselves to ourselves: the answer would answer itself.
             return Err(DropReason::TcpBadAddress);
         }
-        let key = self.listening.find(tuple.local_address, tuple.local_port, routed);
-        let key = key.ok_or(DropReason::TcpNoSocket)?;
+        let key = self.listening.find(&way.wanted()).ok_or(DropReason::TcpNoSocket)?;
         let listener = self.listeners.get(key).ok_or(DropReason::TcpNoSocket)?;
         if listener.is_full() {
             return Err(DropReason::TcpAcceptQueueFull);
@@ -208,11 +219,11 @@ impl TcpLayer {
 
     /// RFC 9293 3.10.7.2, third: a SYN for a listener.
     fn receive_syn(&mut self, cx: &mut Context<'_>, way: Way<'_>, after: Option<SeqNumber>) -> Disposition {
-        let Way { tuple, hash, segment, mtu, routed } = way;
-        let listener_key = match self.listener_with_room(cx, &tuple, routed) {
+        let listener_key = match self.listener_with_room(cx, &way) {
             Ok(key) => key,
             Err(reason) => return Disposition::Drop(reason),
         };
+        let Way { tuple, hash, segment, mtu, .. } = way;
         let flow = self.next_flow();
         let Some(listener) = self.listeners.get_mut(listener_key) else {
             return Disposition::Drop(DropReason::TcpNoSocket);

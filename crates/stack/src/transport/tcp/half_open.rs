@@ -4,6 +4,7 @@
 //! An entry is small and has no buffers, since anybody can have one made. The connection itself is made
 //! from it when the handshake is complete.
 
+use alloc::sync::Arc;
 use core::time::Duration;
 
 use fathom_record::{DropReason, Engine, FlowId, RecordId, SendReason};
@@ -96,11 +97,13 @@ impl HalfOpen {
             iss: isn::initial(cx, &tuple, after),
             irs: syn.seq,
             ts_recent: negotiated.timestamps.unwrap_or(0),
-            window: u16::try_from(ours.receive_buffer).unwrap_or(u16::MAX),
+            window: u16::try_from(ours.first_receive_buffer(&cx.config.tcp)).unwrap_or(u16::MAX),
             peer_mss: negotiated.peer_mss,
-            mss: options::announced_mss(mtu, tuple.remote_address),
+            mss: options::announced_mss(mtu, tuple.remote_address).min(ours.max_segment.unwrap_or(u16::MAX)),
             window_scale: negotiated.window_scale,
-            shift: negotiated.window_scale.map_or(0, |_| options::window_shift(ours.receive_buffer)),
+            shift: negotiated
+                .window_scale
+                .map_or(0, |_| options::window_shift(ours.largest_receive_buffer(&cx.config.tcp))),
             timestamps: negotiated.timestamps.is_some(),
             sack: negotiated.sack,
             progress: Progress::Undecided,
@@ -122,10 +125,13 @@ impl HalfOpen {
     ) -> Departing {
         self.progress = Progress::Answered;
         self.sent_at = cx.now;
-        let shift = self.window_scale.map(|_| options::window_shift(ours.receive_buffer));
+        let shift = self.window_scale.map(|_| self.shift);
         let stamps = self.timestamps.then(|| self.stamp(cx));
         let options = options::syn_options(self.mss, shift, stamps, self.sack);
-        self.emit(cx, self.iss, TcpFlags::SYN | TcpFlags::ACK, (why, cause), options)
+        let mut syn_ack = self.emit(cx, self.iss, TcpFlags::SYN | TcpFlags::ACK, (why, cause), options);
+        syn_ack.dscp = ours.dscp;
+        syn_ack.hop_limit = ours.hop_limit.unwrap_or(cx.config.hop_limit);
+        syn_ack
     }
 
     /// How long to wait for the answer to the SYN-ACK: 1, 2, 4, … seconds.
@@ -205,7 +211,7 @@ impl HalfOpen {
 
     /// The connection that this was the beginning of. It is in SYN-RECEIVED, and the segment that completes
     /// the handshake makes it ESTABLISHED.
-    pub(super) fn into_connection(self, cx: &Context<'_>, id: TcpId, options: TcpOptions) -> Connection {
+    pub(super) fn into_connection(self, cx: &Context<'_>, id: TcpId, options: Arc<TcpOptions>) -> Connection {
         let opening = Opening {
             id,
             flow: self.flow,
@@ -215,7 +221,7 @@ impl HalfOpen {
             options,
             timestamp_offset: isn::timestamp_offset(cx, &self.tuple),
         };
-        let mut connection = Connection::new(cx.now, opening);
+        let mut connection = Connection::new(cx, opening);
         let negotiated = Negotiated {
             peer_mss: self.peer_mss,
             window_scale: self.window_scale,

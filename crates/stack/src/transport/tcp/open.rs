@@ -1,5 +1,6 @@
 //! Opening connections and listeners, and what comes of listeners (RFC 9293 3.10.1, OPEN call).
 
+use alloc::sync::Arc;
 use core::net::{IpAddr, SocketAddr};
 
 use fathom_record::{DropReason, Engine, TcpStateName};
@@ -7,7 +8,7 @@ use fathom_wire::SeqNumber;
 
 use super::connection::{Connection, Flags, Opening};
 use super::half_open::Progress;
-use super::listen::Listener;
+use super::listen::{Claim, Listener};
 use super::state::State;
 use super::{
     ConnectError, Decision, FlowRef, Incoming, IncomingId, ListenAt, TcpLayer, TcpListen, TcpOptions, isn,
@@ -18,8 +19,8 @@ use crate::packet::Departing;
 use crate::slab::Key;
 use crate::socket::{ListenerId, TcpId};
 use crate::table::FourTuple;
-use crate::transport::port;
 use crate::transport::udp::BindError;
+use crate::transport::{mapped, port};
 
 /// A connection to open.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -60,16 +61,21 @@ impl TcpLayer {
             }
         };
         let flow = self.next_flow();
+        let options = if options == *self.default_options {
+            Arc::clone(&self.default_options)
+        } else {
+            Arc::new(options)
+        };
         let opening = |key| Opening {
             id: TcpId(key),
             flow,
             tuple,
             state: State::Closed,
             iss: isn::initial(cx, &tuple, after),
-            options,
+            options: Arc::clone(&options),
             timestamp_offset: isn::timestamp_offset(cx, &tuple),
         };
-        let key = self.connections.insert_with(|key| Connection::new(cx.now, opening(key)));
+        let key = self.connections.insert_with(|key| Connection::new(cx, opening(key)));
         self.flows.insert(self.flows.hash(&tuple), FlowRef::Connection(key));
         let (local, remote) = (tuple.local(), tuple.remote());
         let opened = cx.record(None, || Engine::TcpOpened { flow, local, remote, active: true });
@@ -118,28 +124,31 @@ impl TcpLayer {
 
     /// Begins to listen.
     pub(crate) fn listen(&mut self, cx: &Context<'_>, listen: TcpListen) -> Result<ListenerId, BindError> {
-        let mut local = listen.local;
-        if let ListenAt::Socket(at) = &mut local
+        let mut claim = Claim::new(&listen);
+        if let ListenAt::Socket(at) = claim.local
             && at.port() == 0
         {
             let range = cx.config.tcp.ephemeral_ports;
             let mut next = self.next_port;
-            let is_free = |port| !self.listening.conflicts(SocketAddr::new(at.ip(), port).into());
-            let chosen = port::choose(cx.random, &mut next, *at, None, range, is_free);
+            let with_port = |port| ListenAt::Socket(SocketAddr::new(at.ip(), port));
+            // A free port is one that nobody has, also where it could be shared.
+            let alone = Claim { reuse_port: false, ..claim };
+            let is_free = |port| !self.listening.conflicts(&Claim { local: with_port(port), ..alone });
+            let chosen = port::choose(cx.random, &mut next, at, None, range, is_free);
             self.next_port = next;
-            at.set_port(chosen.ok_or(BindError::PortsExhausted)?);
+            claim.local = with_port(chosen.ok_or(BindError::PortsExhausted)?);
         }
-        if self.listening.conflicts(local) {
+        if self.listening.conflicts(&claim) {
             return Err(BindError::AddressInUse);
         }
-        let key = self.listeners.insert(Listener::new(listen, local));
-        self.listening.insert(local, key);
+        let key = self.listeners.insert(Listener::new(listen, claim));
+        self.listening.insert(claim, key);
         Ok(ListenerId(key))
     }
 
     /// Where a listener listens; the address of its network and port 0 if it has a whole network.
     pub(crate) fn listener_local(&self, id: ListenerId) -> Option<SocketAddr> {
-        self.listeners.get(id.0).map(|listener| listener.local.socket_addr())
+        self.listeners.get(id.0).map(|listener| listener.claim.local.socket_addr())
     }
 
     /// The oldest established connection of a listener.
@@ -149,9 +158,11 @@ impl TcpLayer {
 
     /// The oldest connection of a listener that waits for a decision and was not given before.
     pub(crate) fn incoming(&mut self, id: ListenerId) -> Option<Incoming> {
-        let key = self.listeners.get_mut(id.0)?.incoming.pop_front()?;
+        let listener = self.listeners.get_mut(id.0)?;
+        let key = listener.incoming.pop_front()?;
         let tuple = &self.half_open.get(key)?.tuple;
-        Some(Incoming { id: IncomingId(key), source: tuple.remote(), destination: tuple.local() })
+        let seen = |address| if listener.maps() { mapped::map(address) } else { address };
+        Some(Incoming { id: IncomingId(key), source: seen(tuple.remote()), destination: seen(tuple.local()) })
     }
 
     /// What the program has decided; gives what is to be sent.
@@ -194,7 +205,7 @@ impl TcpLayer {
             self.remove_half_open(cx, key);
         }
         let Some(listener) = self.listeners.remove(id.0) else { return };
-        self.listening.remove(listener.local);
+        self.listening.remove(&listener.claim, id.0);
         for id in listener.accept {
             if let Some(connection) = self.connections.get_mut(id.0) {
                 connection.abort(cx);
@@ -213,7 +224,7 @@ impl Connection {
         self.flags.insert(Flags::ACTIVE | Flags::SYN_DUE);
         self.set_state(cx, State::SynSent);
         // The SYN may never be asked for, when its interface is down.
-        self.timers.close = cx.now + cx.config.tcp.connect_timeout.min(self.cold.options.user_timeout);
+        self.timers.close = cx.now + cx.config.tcp.connect_timeout.min(self.user_timeout(cx));
         self.arm(cx);
         self.want_transmit(cx);
     }

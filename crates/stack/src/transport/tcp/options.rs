@@ -35,7 +35,12 @@ impl Negotiated {
     pub(super) fn new(syn: &TcpHeader, remote: IpAddr, ours: &TcpOptions) -> Self {
         let default_mss = if remote.is_ipv4() { DEFAULT_MSS_V4 } else { DEFAULT_MSS_V6 };
         Negotiated {
-            peer_mss: syn.options.mss.unwrap_or(default_mss).max(MIN_MSS as u16),
+            peer_mss: syn
+                .options
+                .mss
+                .unwrap_or(default_mss)
+                .min(ours.max_segment.unwrap_or(u16::MAX))
+                .max(MIN_MSS as u16),
             window_scale: syn
                 .options
                 .window_scale

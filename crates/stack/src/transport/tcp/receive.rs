@@ -36,6 +36,7 @@ impl Connection {
         self.set_trigger(cx, segment.cause);
         let segments = segment.data_len().div_ceil(segment.segment_size.max(1)).max(1);
         self.cold.statistics.segments_received += segments as u64;
+        self.cold.received_ms = cx.now.as_millis() as u32;
         let outcome = match self.state {
             State::SynSent => self.receive_in_syn_sent(cx, segment),
             State::TimeWait | State::Closed => Disposition::Drop(DropReason::TcpNoSocket),

@@ -130,6 +130,7 @@ impl Connection {
                 Some(plan) => self.emit_planned(cx, plan),
                 None => match self.ack.due() {
                     Some(why) => self.emit_ack(cx, why),
+                    None if self.flags.contains(Flags::KEEPALIVE_DUE) => self.emit_keepalive(cx),
                     None => return Transmission::Nothing,
                 },
             }
@@ -145,7 +146,7 @@ impl Connection {
         if self.state.is_over() {
             return self.flags.contains(Flags::RESET_DUE);
         }
-        let controls = Flags::RESET_DUE | Flags::SYN_DUE | Flags::PROBE_DUE;
+        let controls = Flags::RESET_DUE | Flags::SYN_DUE | Flags::PROBE_DUE | Flags::KEEPALIVE_DUE;
         let fin_waits = self.flags.contains(Flags::FIN_QUEUED) && !self.snd.fin_sent;
         self.flags.intersects(controls)
             || self.ack.due().is_some()
@@ -187,6 +188,9 @@ impl Connection {
             Ok(plan) => Some(plan),
             Err(limit) => {
                 self.record_limit(cx, limit);
+                if limit == Limit::Nagle && self.flags.contains(Flags::CORK) {
+                    self.start_cork_timer(cx);
+                }
                 let waits = limit == Limit::ReceiveWindow && self.snd.una == self.snd.nxt;
                 if waits {
                     self.start_persist_timer(cx);
@@ -271,7 +275,10 @@ impl Connection {
             // RFC 9293 3.7.4, Nagle, in the variant that waits only for another short segment: a short end
             // of the data goes if none is on its way.
             let short_waits = snd.short_end.gt(snd.una);
-            if self.flags.contains(Flags::NODELAY) || !short_waits || fin_waits {
+            let corked = self.flags.contains(Flags::CORK);
+            let uncorked = !corked || self.flags.contains(Flags::CORK_OVER);
+            let due = if corked { uncorked } else { self.flags.contains(Flags::NODELAY) || !short_waits };
+            if due || fin_waits {
                 return new_data(len);
             }
             return if full > 0 { new_data(full) } else { Err(Limit::Nagle) };

@@ -5,11 +5,13 @@ use core::net::SocketAddr;
 use bytes::Bytes;
 use fathom_record::{FlowId, TcpStateName};
 
-use super::TcpError;
 use super::connection::{Connection, Flags};
 use super::state::State;
+use super::{TcpConfig, TcpError};
 use crate::context::Context;
 use crate::event::Readiness;
+use crate::memory::MemoryBudget;
+use crate::transport::mapped;
 
 /// Data handed over from this length on is kept as it is; shorter pieces are copied together.
 const KEEP_FROM: usize = 2 << 10;
@@ -17,7 +19,7 @@ const KEEP_FROM: usize = 2 << 10;
 impl Connection {
     /// Writes what there is room for, and gives its length.
     pub(crate) fn send(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Result<usize, TcpError> {
-        let room = self.room_to_send()?;
+        let room = self.room_to_send(cx)?;
         if data.is_empty() {
             return Ok(0);
         }
@@ -30,7 +32,7 @@ impl Connection {
         if data.len() < KEEP_FROM {
             return self.send(cx, &data);
         }
-        let room = self.room_to_send()?;
+        let room = self.room_to_send(cx)?;
         let wanted = data.len();
         data.truncate(room);
         let taken = data.len();
@@ -39,14 +41,14 @@ impl Connection {
     }
 
     /// The room in the send buffer, or why nothing can be written.
-    fn room_to_send(&mut self) -> Result<usize, TcpError> {
+    fn room_to_send(&mut self, cx: &Context<'_>) -> Result<usize, TcpError> {
         if let Some(error) = self.cold.error.take() {
             return Err(error);
         }
         if self.flags.contains(Flags::FIN_QUEUED) || self.state.is_over() {
             return Err(TcpError::BrokenPipe);
         }
-        let room = self.cold.options.send_buffer.saturating_sub(self.send_buffer.len());
+        let room = self.send_room(&cx.config.tcp, cx.memory);
         if room == 0 || self.state.is_opening() {
             self.flags.insert(Flags::WRITER_WAITS);
             return Err(TcpError::WouldBlock);
@@ -116,15 +118,17 @@ impl Connection {
     }
 
     /// What trying is worth while for. An error concerns both directions, and so does the end.
-    pub(crate) fn readiness(&mut self) -> Readiness {
+    pub(crate) fn readiness(&mut self, cx: &Context<'_>) -> Readiness {
         let over = self.state.is_over();
         let failed = self.cold.error.is_some();
         let read_ended = self.flags.contains(Flags::FIN_RECEIVED) || over;
         let write_ended = self.flags.contains(Flags::FIN_QUEUED) || over;
         let mut ready = Readiness::empty();
-        ready.set(Readiness::READABLE, failed || read_ended || !self.receive_buffer.is_empty());
+        let readable = !self.receive_buffer.is_empty() && self.has_enough_to_read();
+        let room = self.send_capacity(&cx.config.tcp, cx.memory);
+        ready.set(Readiness::READABLE, failed || read_ended || readable);
         ready.set(Readiness::CLOSED_READ, read_ended);
-        ready.set(Readiness::WRITABLE, failed || write_ended || self.send_capacity() > 0);
+        ready.set(Readiness::WRITABLE, failed || write_ended || room > 0);
         ready.set(Readiness::ERROR, failed);
         ready.set(Readiness::CLOSED, over);
         if !ready.contains(Readiness::WRITABLE) {
@@ -134,7 +138,8 @@ impl Connection {
     }
 
     /// Reading has made room: the peer hears of it if that lets it send.
-    fn has_read(&mut self, cx: &mut Context<'_>) {
+    pub(super) fn has_read(&mut self, cx: &mut Context<'_>) {
+        self.tune_receive_buffer(cx);
         let queued = self.receive_buffer.len();
         if self.state.takes_text() && self.rcv.wants_update(queued) {
             self.ack.now(fathom_record::SendReason::WindowUpdate);
@@ -143,22 +148,11 @@ impl Connection {
     }
 
     /// Data that could be written at once.
-    pub(crate) fn send_capacity(&self) -> usize {
+    pub(crate) fn send_capacity(&self, config: &TcpConfig, memory: &MemoryBudget) -> usize {
         if self.state.is_opening() || self.state.is_over() || self.flags.contains(Flags::FIN_QUEUED) {
             return 0;
         }
-        self.cold.options.send_buffer.saturating_sub(self.send_buffer.len())
-    }
-
-    pub(crate) fn set_nodelay(&mut self, cx: &mut Context<'_>, nodelay: bool) {
-        self.flags.set(Flags::NODELAY, nodelay);
-        if nodelay {
-            self.want_transmit(cx);
-        }
-    }
-
-    pub(crate) fn nodelay(&self) -> bool {
-        self.flags.contains(Flags::NODELAY)
+        self.send_room(config, memory)
     }
 
     /// Ends our data.
@@ -187,12 +181,22 @@ impl Connection {
 
     /// Our address and port.
     pub(crate) fn local(&self) -> SocketAddr {
-        self.tuple.local()
+        self.seen(self.tuple.local())
     }
 
     /// The peer's address and port.
     pub(crate) fn remote(&self) -> SocketAddr {
-        self.tuple.remote()
+        self.seen(self.tuple.remote())
+    }
+
+    /// An address in the form in which the program uses it.
+    fn seen(&self, address: SocketAddr) -> SocketAddr {
+        if self.flags.contains(Flags::MAPPED) { mapped::map(address) } else { address }
+    }
+
+    /// The program uses IPv4 addresses in IPv6 form.
+    pub(crate) fn set_mapped(&mut self) {
+        self.flags.insert(Flags::MAPPED);
     }
 
     /// Data that could be read at once.

@@ -1,5 +1,6 @@
 //! Connections segment by segment: what goes in, what comes out.
 
+mod choices;
 mod close;
 mod handshake;
 mod harness;

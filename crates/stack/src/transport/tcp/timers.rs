@@ -35,6 +35,8 @@ pub(super) struct Timers {
     pub(super) ack: Instant,
     /// When waiting for the peer's FIN ends.
     pub(super) close: Instant,
+    /// The earliest of those that few connections have.
+    pub(super) rare: Instant,
 }
 
 impl Default for Timers {
@@ -45,13 +47,14 @@ impl Default for Timers {
             retransmit: Instant::MAX,
             ack: Instant::MAX,
             close: Instant::MAX,
+            rare: Instant::MAX,
         }
     }
 }
 
 impl Timers {
     fn earliest(&self) -> Instant {
-        self.retransmit.min(self.ack).min(self.close)
+        self.retransmit.min(self.ack).min(self.close).min(self.rare)
     }
 
     /// Stops all of them.
@@ -59,6 +62,7 @@ impl Timers {
         self.retransmit = Instant::MAX;
         self.ack = Instant::MAX;
         self.close = Instant::MAX;
+        self.rare = Instant::MAX;
     }
 
     /// Leaves the wheel.
@@ -109,6 +113,10 @@ impl Connection {
             self.timers.close = Instant::MAX;
             self.on_close_timeout(cx);
         }
+        if self.timers.rare <= cx.now {
+            self.timers.rare = Instant::MAX;
+            self.on_rare_timer(cx);
+        }
         self.arm(cx);
     }
 
@@ -136,8 +144,8 @@ impl Connection {
     }
 
     /// When the connection is given up unless the peer acknowledges something (RFC 9293 3.8.3, R2).
-    fn gives_up_at(&self, cx: &Context<'_>) -> Instant {
-        let mut patience = self.cold.options.user_timeout;
+    pub(super) fn gives_up_at(&self, cx: &Context<'_>) -> Instant {
+        let mut patience = self.user_timeout(cx);
         if self.state.is_opening() {
             patience = patience.min(cx.config.tcp.connect_timeout);
         }
@@ -150,7 +158,9 @@ impl Connection {
     }
 
     fn gives_up(&mut self, cx: &mut Context<'_>) -> bool {
-        if cx.now < self.gives_up_at(cx) {
+        let retries = self.cold.options.syn_retries.filter(|_| self.state.is_opening());
+        let tried_enough = retries.is_some_and(|retries| self.cold.expiries > u32::from(retries));
+        if cx.now < self.gives_up_at(cx) && !tried_enough {
             return false;
         }
         // RFC 9293 3.9.2.2: what ICMP said on the way is the better reason.

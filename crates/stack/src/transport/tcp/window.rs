@@ -2,8 +2,8 @@
 
 use fathom_wire::SeqNumber;
 
-use super::TcpOptions;
 use super::options::window_shift;
+use super::{TcpConfig, TcpOptions};
 
 /// Whether any part of a segment lies in the window: the four cases of RFC 9293 3.10.7.4, first.
 pub(super) fn acceptable(seq: SeqNumber, len: u32, rcv_nxt: SeqNumber, rcv_wnd: u32) -> bool {
@@ -16,6 +16,11 @@ pub(super) fn acceptable(seq: SeqNumber, len: u32, rcv_nxt: SeqNumber, rcv_wnd: 
         // has both ends outside, and its middle within.
         (_, _) => within(seq) || within(seq + (len - 1)) || rcv_nxt.distance_from(seq) < len,
     }
+}
+
+/// The receive buffer that windows of this shift can announce.
+fn capacity(bytes: usize, shift: u8) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX).clamp(1, u32::from(u16::MAX) << shift)
 }
 
 /// The receive sequence space.
@@ -40,13 +45,15 @@ pub(super) struct ReceiveSpace {
 
 impl ReceiveSpace {
     /// Before the peer's SYN.
-    pub(super) fn new(options: &TcpOptions) -> Self {
-        let shift = if options.window_scaling { window_shift(options.receive_buffer) } else { 0 };
-        let largest = u32::from(u16::MAX) << shift;
+    pub(super) fn new(options: &TcpOptions, config: &TcpConfig) -> Self {
+        let shift = match options.window_scaling {
+            true => window_shift(options.largest_receive_buffer(config)),
+            false => 0,
+        };
         ReceiveSpace {
             nxt: SeqNumber(0),
             adv: SeqNumber(0),
-            capacity: u32::try_from(options.receive_buffer).unwrap_or(u32::MAX).clamp(1, largest),
+            capacity: capacity(options.first_receive_buffer(config), shift),
             rmss: 0,
             shift,
             started: false,
@@ -65,6 +72,11 @@ impl ReceiveSpace {
             self.shift = 0;
             self.capacity = self.capacity.min(u32::from(u16::MAX));
         }
+    }
+
+    /// The buffer becomes larger or smaller, as far as the window's scale can tell the peer.
+    pub(super) fn resize(&mut self, bytes: usize) {
+        self.capacity = capacity(bytes, self.shift);
     }
 
     /// Whether both ends scale their windows.

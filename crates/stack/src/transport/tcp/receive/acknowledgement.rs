@@ -23,10 +23,11 @@ impl Connection {
         let window = u32::from(segment.header.window) << self.snd.shift;
         let una = self.snd.una;
         let closed = window == 0 || self.flags.contains(Flags::PERSIST);
-        if closed && !self.flags.contains(Flags::ORPHAN) {
+        let patient = self.cold.options.user_timeout.is_none();
+        if closed && patient && !self.flags.contains(Flags::ORPHAN) {
             // The peer is alive and says that its window is closed: it may do so for ever, also over data
-            // in flight (RFC 9293 3.8.6.1, MUST-37). A connection that nobody owns is not held open that
-            // way.
+            // in flight (RFC 9293 3.8.6.1, MUST-37). Not if the program has set a limit, and a connection
+            // that nobody owns is not held open that way either.
             self.cold.progress_at = cx.now;
         }
         let duplicate = ack == una && self.is_duplicate(segment, window);
@@ -258,15 +259,16 @@ impl Connection {
             State::FinWait2 => {
                 self.set_state(cx, next);
                 self.wait_for_fin(cx);
+                // For a program that lingers until everything is delivered.
+                self.notify(cx, Readiness::WRITABLE);
             }
             _ => self.set_state(cx, next),
         }
     }
 
-    /// Tells a program that waits with writing, once a third of the buffer is free.
-    fn wake_writer(&mut self, cx: &mut Context<'_>) {
-        let capacity = self.cold.options.send_buffer;
-        if self.flags.contains(Flags::WRITER_WAITS) && self.send_buffer.len() <= capacity - capacity / 3 {
+    /// Tells a program that waits with writing, once it is worth while.
+    pub(in crate::transport::tcp) fn wake_writer(&mut self, cx: &mut Context<'_>) {
+        if self.flags.contains(Flags::WRITER_WAITS) && self.has_room_for_writer(cx) {
             self.flags.remove(Flags::WRITER_WAITS);
             self.notify(cx, Readiness::WRITABLE);
         }

@@ -104,7 +104,11 @@ impl Connection {
             true
         };
         segment.seq += len as u32;
-        self.notify(cx, Readiness::READABLE);
+        self.cold.data_received_ms = cx.now.as_millis() as u32;
+        if segment.segment_size as u32 >= self.rcv.rmss {
+            self.sample_receive_rtt(cx, segment.header);
+        }
+        self.notify_readable(cx);
         self.acknowledge_text(cx, len, segment.segment_size, filled_hole);
         Ok(())
     }

@@ -94,12 +94,25 @@ impl Connection {
         if ends && !len.is_multiple_of(segment) {
             self.snd.short_end = to;
         }
+        if ends {
+            self.flags.remove(Flags::CORK_OVER);
+        }
+        if self.flags.contains(Flags::NOTSENT_LOW_WATER) {
+            self.wake_writer(cx);
+        }
         self.start_retransmission_timer(cx);
     }
 
     /// An acknowledgement and nothing else.
     pub(super) fn emit_ack(&mut self, cx: &mut Context<'_>, why: SendReason) -> Departing {
         self.emit(cx, self.snd.nxt, TcpFlags::ACK, why, 0, true)
+    }
+
+    /// Asks the peer whether it is there, with a sequence number that it must answer (RFC 9293 3.8.4).
+    pub(super) fn emit_keepalive(&mut self, cx: &mut Context<'_>) -> Departing {
+        self.flags.remove(Flags::KEEPALIVE_DUE);
+        let why = SendReason::Keepalive { number: self.keepalive_probes() };
+        self.emit(cx, self.snd.nxt - 1, TcpFlags::ACK, why, 0, false)
     }
 
     /// A reset of a connection that was synchronized. The sequence number is the one that the peer expects
@@ -118,7 +131,8 @@ impl Connection {
             (ours.window_scaling, ours.timestamps, ours.sack)
         };
         let options = options::syn_options(
-            options::announced_mss(path.mtu, self.tuple.remote_address),
+            options::announced_mss(path.mtu, self.tuple.remote_address)
+                .min(ours.max_segment.unwrap_or(u16::MAX)),
             scaling.then_some(self.rcv.shift),
             stamps.then(|| TcpTimestamps {
                 value: self.timestamp(cx.now),
@@ -204,6 +218,8 @@ impl Connection {
         let (flow, trigger) = (self.cold.flow, self.trigger());
         let record = cx.record(trigger, || Engine::TcpSegment { flow, why, seq: seq.0, ack: ack.0, len });
         let hop_limit = self.cold.options.hop_limit.unwrap_or(cx.config.hop_limit);
-        departing(&self.tuple, &header, hop_limit, record)
+        let mut segment = departing(&self.tuple, &header, hop_limit, record);
+        segment.dscp = self.cold.options.dscp;
+        segment
     }
 }

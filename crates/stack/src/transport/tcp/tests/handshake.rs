@@ -231,7 +231,7 @@ fn a_third_segment_older_than_the_syn_completes_nothing() {
 fn the_window_of_a_half_open_connection_is_scaled_but_in_its_syn() {
     for (shift, window) in [(None, 65_535), (Some(3), 65_535 >> 5)] {
         let mut host = Host::new();
-        let options = TcpOptions { receive_buffer: 1 << 20, ..TcpOptions::default() };
+        let options = TcpOptions { receive_buffer: Some(1 << 20), ..TcpOptions::default() };
         let (cx, layer) = host.parts();
         layer.listen(&cx, TcpListen { options, ..TcpListen::at(LOCAL) }).unwrap();
         let mut syn = syn();
@@ -248,7 +248,7 @@ fn the_window_of_a_half_open_connection_is_scaled_but_in_its_syn() {
 #[test]
 fn the_third_segment_counts_although_the_window_has_no_room_for_its_text() {
     let mut host = Host::new();
-    let options = TcpOptions { receive_buffer: 0, ..plain() };
+    let options = TcpOptions { receive_buffer: Some(0), ..plain() };
     let listener = {
         let (cx, layer) = host.parts();
         layer.listen(&cx, TcpListen { options, ..TcpListen::at(LOCAL) }).unwrap()
@@ -434,7 +434,7 @@ fn windows_are_scaled_if_both_want_it_and_never_in_syns() {
         let mut host = Host::new();
         let id = host.connect(TcpOptions {
             window_scaling: ours,
-            receive_buffer: 1 << 20,
+            receive_buffer: Some(1 << 20),
             ..TcpOptions::default()
         });
         let syn = host.sends_one(id);

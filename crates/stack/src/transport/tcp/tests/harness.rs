@@ -350,8 +350,8 @@ fn key() -> crate::slab::Key {
 /// Options without timestamps and scaling, so that scripts have plain numbers.
 pub(super) fn plain() -> TcpOptions {
     TcpOptions {
-        receive_buffer: 65_535,
-        send_buffer: 1 << 20,
+        receive_buffer: Some(65_535),
+        send_buffer: Some(1 << 20),
         timestamps: true,
         window_scaling: false,
         ..TcpOptions::default()

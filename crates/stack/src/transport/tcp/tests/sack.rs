@@ -47,7 +47,7 @@ fn blocks_are_sent_when_both_ends_permit_them_whichever_opened() {
         let both = ours && theirs;
 
         let mut host = Host::new();
-        let listen = TcpListen { local: LOCAL.into(), backlog: 8, decide: false, options: options.clone() };
+        let listen = TcpListen { options: options.clone(), ..TcpListen::at(LOCAL) };
         let (cx, layer) = host.parts();
         let listener = layer.listen(&cx, listen).unwrap();
         let syn_ack = host.take(&offer(Seg::new(F::SYN, IRS, SeqNumber(0)))).1.unwrap();

@@ -62,11 +62,11 @@ fn the_initial_window_is_ten_segments() {
 #[test]
 fn a_send_buffer_beyond_what_sequence_numbers_compare_is_cut() {
     let mut host = Host::new();
-    let options = TcpOptions { send_buffer: usize::MAX, ..plain() };
+    let options = TcpOptions { send_buffer: Some(usize::MAX), ..plain() };
     let id = host.connect(options);
     let iss = host.sends_one(id).seq;
     host.take(&Seg::new(F::SYN | F::ACK, IRS, iss + 1));
-    let room = host.with_connection(id, |connection, _| connection.send_capacity());
+    let room = host.with_connection(id, |connection, cx| connection.send_capacity(&cx.config.tcp, cx.memory));
     assert_eq!(room, 1 << 30);
 }
 

@@ -26,7 +26,10 @@ fn acceptable_is_what_the_set_definition_says() {
 }
 
 fn space(buffer: usize) -> ReceiveSpace {
-    let mut space = ReceiveSpace::new(&TcpOptions { receive_buffer: buffer, ..TcpOptions::default() });
+    let mut space = ReceiveSpace::new(
+        &TcpOptions { receive_buffer: Some(buffer), ..TcpOptions::default() },
+        &TcpConfig::default(),
+    );
     space.start(SeqNumber(u32::MAX - 10), true);
     space.saw_segment(1000);
     space
