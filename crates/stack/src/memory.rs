@@ -6,9 +6,11 @@
 //! blocks, and the queues that string them together, go back to a pool.
 
 mod budget;
+mod copy;
 mod pool;
 mod rope;
 
 pub(crate) use budget::MemoryBudget;
-pub(crate) use pool::{BlockPool, append_copy};
+pub(crate) use copy::{append_copy, copy};
+pub(crate) use pool::BlockPool;
 pub(crate) use rope::{PIECE_OVERHEAD, Rope};

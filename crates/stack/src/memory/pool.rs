@@ -8,10 +8,13 @@ use core::fmt;
 use bytes::{Bytes, BytesMut};
 
 use super::MemoryBudget;
+use super::append_copy;
 use super::rope::Body;
 
-/// Free blocks kept of each size. What is beyond goes back to the allocator.
+/// Free blocks kept of each of the smaller sizes. What is beyond goes back to the allocator.
 const SPARE_BLOCKS: usize = 64;
+/// Free blocks kept of the largest size.
+const SPARE_HUGE_BLOCKS: usize = 16;
 /// Blocks kept in sight that were returned while a frame still referred to them.
 const SHARED_BLOCKS: usize = 64;
 /// Bodies of empty ropes kept for those that are about to fill.
@@ -24,31 +27,15 @@ const SPARE_LARGE_BODIES: usize = 8;
 const SPARE_BODY_PIECES: usize = 4096;
 /// Lists of merged segments that are kept.
 const SPARE_FOLLOWERS: usize = 16;
-/// Bytes copied at once. Above 2 KiB some C libraries copy with `rep movsb`, which on several processors
-/// falls to a twentieth of its speed when the destination lies just above the source within a page.
-const COPY_AT_ONCE: usize = 2048;
-
-/// Appends a copy of `data` to `out`.
-pub(crate) fn append_copy(out: &mut BytesMut, data: &[u8]) {
-    for part in data.chunks(COPY_AT_ONCE) {
-        out.extend_from_slice(part);
-    }
-}
-
-/// Copies `from` to `to`, which are of the same length.
-pub(super) fn copy(from: &[u8], to: &mut [u8]) {
-    for (from, to) in from.chunks(COPY_AT_ONCE).zip(to.chunks_mut(COPY_AT_ONCE)) {
-        to.copy_from_slice(from);
-    }
-}
-
-/// The two sizes of blocks.
+/// The sizes of blocks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum BlockSize {
     /// 2 KiB: a small request or reply.
     Small,
-    /// 16 KiB: bulk.
+    /// 16 KiB: more than that.
     Large,
+    /// 64 KiB: bulk. A super-segment out of such blocks has two slices, not five, to be shared and dropped.
+    Huge,
 }
 
 impl BlockSize {
@@ -56,6 +43,7 @@ impl BlockSize {
         match self {
             BlockSize::Small => 2 << 10,
             BlockSize::Large => 16 << 10,
+            BlockSize::Huge => 64 << 10,
         }
     }
 }
@@ -112,6 +100,7 @@ impl Block {
 pub(crate) struct BlockPool {
     small: Vec<Block>,
     large: Vec<Block>,
+    huge: Vec<Block>,
     /// Returned blocks of which a frame on its way out still holds slices; the oldest first.
     shared: VecDeque<Block>,
     /// Boxed, since a rope holds its body by a pointer.
@@ -127,6 +116,7 @@ impl fmt::Debug for BlockPool {
         f.debug_struct("BlockPool")
             .field("small", &self.small.len())
             .field("large", &self.large.len())
+            .field("huge", &self.huge.len())
             .field("shared", &self.shared.len())
             .finish_non_exhaustive()
     }
@@ -138,6 +128,7 @@ impl BlockPool {
         BlockPool {
             small: Vec::new(),
             large: Vec::new(),
+            huge: Vec::new(),
             shared: VecDeque::new(),
             bodies: Vec::new(),
             large_bodies: Vec::new(),
@@ -148,7 +139,8 @@ impl BlockPool {
     /// Bytes of the free blocks that the pool keeps; they are not charged to the budget.
     #[cfg(test)]
     pub(crate) fn memory(&self) -> usize {
-        self.small.len() * BlockSize::Small.bytes() + self.large.len() * BlockSize::Large.bytes()
+        let spare = [&self.small, &self.large, &self.huge].into_iter().flatten();
+        spare.map(|block| block.size.bytes()).sum()
     }
 
     /// Takes a block, charged to the budget; `None` when the budget is used up.
@@ -160,6 +152,7 @@ impl BlockPool {
         let spare = match size {
             BlockSize::Small => self.small.pop(),
             BlockSize::Large => self.large.pop(),
+            BlockSize::Huge => self.huge.pop(),
         };
         Some(spare.unwrap_or_else(|| Block::new(size)))
     }
@@ -175,11 +168,12 @@ impl BlockPool {
     }
 
     fn keep(&mut self, block: Block) {
-        let spare = match block.size {
-            BlockSize::Small => &mut self.small,
-            BlockSize::Large => &mut self.large,
+        let (spare, limit) = match block.size {
+            BlockSize::Small => (&mut self.small, SPARE_BLOCKS),
+            BlockSize::Large => (&mut self.large, SPARE_BLOCKS),
+            BlockSize::Huge => (&mut self.huge, SPARE_HUGE_BLOCKS),
         };
-        if spare.len() < SPARE_BLOCKS {
+        if spare.len() < limit {
             spare.push(block);
         }
     }

@@ -10,8 +10,8 @@ use alloc::collections::VecDeque;
 use arrayvec::ArrayVec;
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::pool::{Block, BlockSize, copy};
-use super::{BlockPool, MemoryBudget};
+use super::pool::{Block, BlockSize};
+use super::{BlockPool, MemoryBudget, copy};
 use crate::packet::MAX_SLICES;
 
 /// Charged for each piece beside its data: the piece itself, and a part of what a slice of a frame pins.
@@ -132,6 +132,9 @@ impl Rope {
     }
 }
 
+const SMALL: usize = BlockSize::Small.bytes();
+const HUGE: usize = BlockSize::Huge.bytes();
+
 impl Body {
     /// How many pieces its queue has room for without growing.
     pub(super) fn room(&self) -> usize {
@@ -144,9 +147,14 @@ impl Body {
             let rest = &data[done..];
             if self.open.as_ref().is_none_or(Block::is_full) {
                 self.cut_open();
-                let small = self.len == 0 && rest.len() <= BlockSize::Small.bytes();
-                let size = if small { BlockSize::Small } else { BlockSize::Large };
-                let Some(block) = pool.take(size, budget) else { break };
+                let size = match self.len + rest.len() {
+                    ..=SMALL if self.len == 0 => BlockSize::Small,
+                    HUGE.. => BlockSize::Huge,
+                    _ => BlockSize::Large,
+                };
+                // Towards the end of the budget a smaller one may do.
+                let block = pool.take(size, budget).or_else(|| pool.take(BlockSize::Large, budget));
+                let Some(block) = block else { break };
                 self.open = Some(block);
             }
             let Some(block) = &mut self.open else { break };
