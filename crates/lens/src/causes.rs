@@ -200,6 +200,7 @@ fn segment(why: SendReason, segment: Segment) -> String {
         SendReason::Fin => "no more data to send".into(),
         SendReason::RetransmissionTimeout { number } => format!("RTO number {number} of {of}"),
         SendReason::FastRetransmit => format!("fast retransmit of {of}"),
+        SendReason::Rescue => format!("sent again in case that it is lost too: {of}"),
         SendReason::WindowProbe { number } => format!("probe number {number} of a closed window"),
         SendReason::Keepalive { number } => format!("keepalive probe number {number} of a silent peer"),
         SendReason::Ack => format!("acknowledges up to {ack}"),
@@ -210,7 +211,10 @@ fn segment(why: SendReason, segment: Segment) -> String {
         SendReason::Reset => "resets the connection".into(),
         other => packet(other, None),
     };
-    let again = matches!(why, SendReason::RetransmissionTimeout { .. } | SendReason::FastRetransmit);
+    let again = matches!(
+        why,
+        SendReason::RetransmissionTimeout { .. } | SendReason::FastRetransmit | SendReason::Rescue
+    );
     if let (true, Some(sent)) = (again, original) {
         let _ = write!(text, ", sent {:.1} ms ago", milliseconds(at - sent.at));
     }
@@ -237,6 +241,7 @@ fn packet(why: SendReason, behind: Option<u64>) -> String {
         | SendReason::Fin
         | SendReason::RetransmissionTimeout { .. }
         | SendReason::FastRetransmit
+        | SendReason::Rescue
         | SendReason::WindowProbe { .. }
         | SendReason::Keepalive { .. }
         | SendReason::Ack

@@ -61,8 +61,11 @@ pub enum SendReason {
         /// Consecutive expiries, this one included.
         number: u32,
     },
-    /// Three duplicate acknowledgements or a partial one showed a loss.
+    /// Acknowledgements showed a loss: three duplicates, a partial one, or reports of what arrived behind it.
     FastRetransmit,
+    /// A loss is being repaired, no new data may be sent, and this may be lost too although acknowledgements
+    /// do not show it (RFC 6675 4, NextSeg 3 and 4).
+    Rescue,
     /// The window is closed: asks the receiver whether it has reopened.
     WindowProbe {
         /// Consecutive unanswered probes, this one included.

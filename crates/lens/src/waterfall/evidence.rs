@@ -303,7 +303,7 @@ impl Flow {
             SendReason::RetransmissionTimeout { .. } if self.syn == Some(seq) => Some(Repeat::Syn),
             SendReason::Syn | SendReason::SynAck if self.syn == Some(seq) => Some(Repeat::Syn),
             SendReason::RetransmissionTimeout { .. } => Some(Repeat::Timeout),
-            SendReason::FastRetransmit => Some(Repeat::Fast),
+            SendReason::FastRetransmit | SendReason::Rescue => Some(Repeat::Fast),
             _ => None,
         };
         if syn {

@@ -1,4 +1,4 @@
-//! TCP (RFC 9293). Read also RFC 5681, 6582, 2018 and 2883 (congestion, loss), 6298 (timeouts), 7323 (scaling,
+//! TCP (RFC 9293). Read also RFC 5681, 6582, 6675, 2018 and 2883 (congestion, loss), 6298 (timeouts), 7323 (scaling,
 //! timestamps), 5961 (blind attacks), 6528 (sequence numbers), 6191 and 1337 (TIME-WAIT).
 //!
 //! A connection is a state machine: segments, timers and calls of the program go in, and it says that it

@@ -128,6 +128,11 @@ impl AckState {
         self.due
     }
 
+    /// How many duplicates are due beside the acknowledgement that is due.
+    pub(super) fn duplicates(&self) -> usize {
+        usize::from(self.duplicates)
+    }
+
     /// A segment with an acknowledgement was sent. One that carried data is no duplicate in the peer's
     /// eyes (RFC 5681 2), so the duplicates that are due stay due.
     pub(super) fn sent(&mut self, ack: SeqNumber, pure: bool) {

@@ -20,7 +20,7 @@ use super::info::Statistics;
 use super::keepalive::RareTimers;
 use super::options::Negotiated;
 use super::reassembly::Reassembly;
-use super::recovery::NewReno;
+use super::recovery::Recovery;
 use super::rtt::RttEstimator;
 use super::send::SendSpace;
 use super::state::State;
@@ -135,7 +135,7 @@ pub(crate) struct Connection {
     pub(super) timers: Timers,
     pub(super) rtt: RttEstimator,
     pub(super) congestion: Controller,
-    pub(super) recovery: NewReno,
+    pub(super) recovery: Recovery,
     pub(super) flight: Flight,
     /// What the program wrote, from SND.UNA on.
     pub(super) send_buffer: Rope,
@@ -229,7 +229,7 @@ impl Connection {
             timers: Timers::default(),
             rtt: RttEstimator::default(),
             congestion: Controller::Reno(Reno::new(1, false)),
-            recovery: NewReno::new(iss),
+            recovery: Recovery::new(iss, false),
             flight: Flight::default(),
             send_buffer: Rope::new(),
             receive_buffer: Rope::new(),
@@ -267,6 +267,7 @@ impl Connection {
         self.snd.shift = window_scale.unwrap_or(0);
         self.flags.set(Flags::TIMESTAMPS, timestamps.is_some());
         self.flags.set(Flags::SACK, sack);
+        self.recovery = Recovery::new(self.cold.iss, sack);
         if let Some(value) = timestamps {
             self.ack.ts_recent = value;
         }
@@ -425,6 +426,7 @@ impl Connection {
             let fin_sent = u32::from(nxt.distance_from(una) > self.send_buffer.len() as u32);
             assert!(nxt.distance_from(una) <= self.send_buffer.len() as u32 + fin_sent);
             assert!(fin_sent == 0 || self.flags.contains(Flags::FIN_QUEUED));
+            self.recovery.check(nxt);
             let outstanding = nxt != una;
             assert!(!outstanding || self.timers.retransmit != Instant::MAX, "data in flight and no timer");
         }

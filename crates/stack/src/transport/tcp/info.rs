@@ -16,7 +16,8 @@ pub(super) struct Statistics {
     pub(super) bytes_sent: u64,
     pub(super) bytes_acked: u64,
     pub(super) retransmits: u64,
-    pub(super) dup_acks: u64,
+    pub(super) dup_acks: u32,
+    pub(super) dsacks: u32,
 }
 
 /// A connection at one moment. Sizes are in bytes.
@@ -26,8 +27,9 @@ pub struct TcpInfo {
     pub state: TcpStateName,
     /// The name of the congestion controller, as Linux has it.
     pub congestion_control: &'static str,
-    /// Where loss recovery stands: `open`, `recovery` (after duplicate acknowledgements) or `loss` (after a
-    /// timeout); Linux's `tcpi_ca_state`.
+    /// Where loss recovery stands: `open`, `disorder` (something was reported as received behind a hole that
+    /// is not taken for a loss), `recovery` (after duplicate acknowledgements) or `loss` (after a timeout);
+    /// Linux's `tcpi_ca_state`.
     pub ca_state: &'static str,
     /// Smoothed round-trip time (RFC 6298); zero before the first sample.
     pub rtt: Duration,
@@ -57,8 +59,20 @@ pub struct TcpInfo {
     pub rcv_wscale: u8,
     /// Both ends send timestamps (RFC 7323 3).
     pub timestamps: bool,
+    /// Both ends report what arrives out of order (RFC 2018).
+    pub sack: bool,
     /// Sequence numbers believed to be in the network.
     pub in_flight: u32,
+    /// Of what is outstanding, reported by the peer as received out of order (Linux counts segments).
+    pub sacked: u32,
+    /// Of what is outstanding, deemed lost, whether it was sent again since or not (Linux counts segments).
+    pub lost: u32,
+    /// Of what is outstanding, sent again and not yet known to have arrived (Linux counts segments). Known
+    /// only with SACK.
+    pub retrans: u32,
+    /// By how many segments the path is known to reorder: so many must be known to have arrived behind a
+    /// hole before it is taken for a loss. 3 at first.
+    pub reordering: u32,
     /// Data written and not sent.
     pub notsent_bytes: usize,
     /// Data received and not read.
@@ -77,17 +91,21 @@ pub struct TcpInfo {
     pub retransmits: u64,
     /// Duplicate acknowledgements received (RFC 5681 2).
     pub dup_acks: u64,
+    /// Reports by the peer that something arrived that it had already (D-SACK, RFC 2883).
+    pub dsack_dups: u64,
 }
 
 impl Connection {
     pub(crate) fn info(&self, config: &TcpConfig) -> TcpInfo {
         let controller = self.congestion.get();
         let statistics = &self.cold.statistics;
+        let counts = self.recovery.counts();
         let sent = self.snd.nxt.distance_from(self.snd.una) as usize;
         TcpInfo {
             state: self.state.name(),
             congestion_control: controller.name(),
             ca_state: match self.recovery.phase() {
+                Phase::Open if counts.sacked > 0 => "disorder",
                 Phase::Open => "open",
                 Phase::FastRecovery => "recovery",
                 Phase::Timeout => "loss",
@@ -106,7 +124,12 @@ impl Connection {
             snd_wscale: self.snd.shift,
             rcv_wscale: self.rcv.shift,
             timestamps: self.flags.contains(Flags::TIMESTAMPS),
+            sack: self.flags.contains(Flags::SACK),
             in_flight: self.recovery.in_flight(self.snd.una, self.snd.nxt, self.snd.mss()),
+            sacked: counts.sacked,
+            lost: counts.lost,
+            retrans: counts.retransmitted,
+            reordering: self.recovery.reordering(),
             notsent_bytes: self.send_buffer.len().saturating_sub(sent),
             unread_bytes: self.receive_buffer.len(),
             segments_sent: statistics.segments_sent,
@@ -115,7 +138,8 @@ impl Connection {
             bytes_acked: statistics.bytes_acked,
             bytes_received: self.rcv.position,
             retransmits: statistics.retransmits,
-            dup_acks: statistics.dup_acks,
+            dup_acks: u64::from(statistics.dup_acks),
+            dsack_dups: u64::from(statistics.dsacks),
         }
     }
 }

@@ -8,7 +8,7 @@ use core::ops::Range;
 
 /// A set of positions.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(super) struct Ranges {
+pub(in crate::transport::tcp) struct Ranges {
     /// First position of each range, and the one behind its last.
     ranges: BTreeMap<u64, u64>,
     /// Positions in all of them.
@@ -17,18 +17,22 @@ pub(super) struct Ranges {
 
 impl Ranges {
     /// How many ranges there are.
-    pub(super) fn count(&self) -> usize {
+    pub(in crate::transport::tcp) fn count(&self) -> usize {
         self.ranges.len()
     }
 
     /// How many positions there are.
-    #[cfg(test)]
-    pub(super) fn total(&self) -> u64 {
+    pub(in crate::transport::tcp) fn total(&self) -> u64 {
         self.total
     }
 
+    /// Whether there is none.
+    pub(in crate::transport::tcp) fn is_empty(&self) -> bool {
+        self.ranges.is_empty()
+    }
+
     /// Adds a range, and gives how many of its positions are new.
-    pub(super) fn insert(&mut self, range: Range<u64>) -> u64 {
+    pub(in crate::transport::tcp) fn insert(&mut self, range: Range<u64>) -> u64 {
         if range.is_empty() {
             return 0;
         }
@@ -54,7 +58,7 @@ impl Ranges {
     }
 
     /// Removes a range, and gives how many of its positions were there.
-    pub(super) fn remove(&mut self, range: Range<u64>) -> u64 {
+    pub(in crate::transport::tcp) fn remove(&mut self, range: Range<u64>) -> u64 {
         if range.is_empty() {
             return 0;
         }
@@ -85,18 +89,23 @@ impl Ranges {
     }
 
     /// The range that a position lies in.
-    pub(super) fn around(&self, position: u64) -> Option<Range<u64>> {
+    pub(in crate::transport::tcp) fn around(&self, position: u64) -> Option<Range<u64>> {
         let (&start, &end) = self.ranges.range(..=position).next_back()?;
         (end > position).then_some(start..end)
     }
 
     /// The ranges from the lowest on.
-    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = Range<u64>> + '_ {
+    pub(in crate::transport::tcp) fn iter(&self) -> impl DoubleEndedIterator<Item = Range<u64>> + '_ {
         self.ranges.iter().map(|(&start, &end)| start..end)
     }
 
+    /// The highest range.
+    pub(in crate::transport::tcp) fn last(&self) -> Option<Range<u64>> {
+        self.iter().next_back()
+    }
+
     /// The part of `within` that belongs to the set and comes first.
-    pub(super) fn first_within(&self, within: Range<u64>) -> Option<Range<u64>> {
+    pub(in crate::transport::tcp) fn first_within(&self, within: Range<u64>) -> Option<Range<u64>> {
         let found = match self.around(within.start) {
             Some(around) => around,
             None => {
@@ -109,8 +118,7 @@ impl Ranges {
     }
 
     /// The part of `within` that does not belong to the set and comes first.
-    #[cfg(test)]
-    pub(super) fn first_gap(&self, within: Range<u64>) -> Option<Range<u64>> {
+    pub(in crate::transport::tcp) fn first_gap(&self, within: Range<u64>) -> Option<Range<u64>> {
         let start = self.around(within.start).map_or(within.start, |around| around.end);
         let end = self.ranges.range(start..).next().map_or(within.end, |(&next, _)| next.min(within.end));
         (start < end).then_some(start..end)

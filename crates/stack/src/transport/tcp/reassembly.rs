@@ -31,7 +31,7 @@ pub(crate) struct Reassembly {
     runs: Ranges,
     /// Where segments arrived last, each in another run, the latest first. More than one report can name,
     /// since runs grow together and are delivered.
-    recent: ArrayVec<u64, { 2 * MAX_BLOCKS }>,
+    recent: ArrayVec<u64, { 4 * MAX_BLOCKS }>,
 }
 
 /// What became of a segment.
@@ -56,9 +56,12 @@ impl Reassembly {
 
     /// The peer's FIN has arrived, behind a hole.
     pub(crate) fn note_fin(&mut self, position: u64) {
-        let at = *self.fin.get_or_insert(position);
-        self.runs.insert(at..at + 1);
-        self.touch(at);
+        // Data of a peer that does not keep its word may have gone over an earlier one.
+        if self.fin.is_none() {
+            self.fin = Some(position);
+            self.runs.insert(position..position + 1);
+        }
+        self.touch(position);
     }
 
     /// How many ranges a report of what is held would have, were there room for all.
@@ -68,9 +71,14 @@ impl Reassembly {
 
     /// The ranges that a report names: the one that the latest segment belongs to, then those that were
     /// added to before it, then others from the lowest on, as many as there is room for (RFC 2018 4).
-    pub(crate) fn report(&self, room: usize) -> ArrayVec<Range<u64>, MAX_BLOCKS> {
+    ///
+    /// When `more` reports are due beside this one, it is the report of an earlier segment: a batch of
+    /// segments that opens many holes tells of them all.
+    pub(crate) fn report(&self, room: usize, more: usize) -> ArrayVec<Range<u64>, MAX_BLOCKS> {
         let mut report = ArrayVec::new();
-        let recent = self.recent.iter().filter_map(|position| self.runs.around(*position));
+        let later = more.min(self.recent.len().saturating_sub(1));
+        let recent = self.recent[later..].iter().chain(&self.recent[..later]);
+        let recent = recent.filter_map(|position| self.runs.around(*position));
         for range in recent.chain(self.runs.iter().take(MAX_BLOCKS)) {
             if report.len() < room.min(MAX_BLOCKS) && !report.contains(&range) {
                 report.push(range);
@@ -255,7 +263,7 @@ mod tests {
                 prop_assert_eq!(reassembly.charged(), recomputed);
                 prop_assert_eq!(budget.in_use(), recomputed);
                 // What is reported is held, whole runs of it, and the last segment's run comes first.
-                let report = reassembly.report(3);
+                let report = reassembly.report(3, 0);
                 prop_assert_eq!(report.len(), reassembly.blocks().min(3));
                 for run in &report {
                     let (from, to) = ((run.start - start) as usize, (run.end - start) as usize);

@@ -73,7 +73,7 @@ impl Connection {
         let Some(held) = &self.reassembly else { return };
         let rcv = &self.rcv;
         sack.extend(
-            held.report(room)
+            held.report(room, self.ack.duplicates())
                 .into_iter()
                 .map(|range| SackBlock { left: rcv.seq_at(range.start), right: rcv.seq_at(range.end) }),
         );

@@ -151,6 +151,7 @@ impl Connection {
         self.flags.intersects(controls)
             || self.ack.due().is_some()
             || self.recovery.lost().is_some()
+            || self.recovery.rescue(self.snd.una, self.snd.nxt, self.snd.mss()).is_some()
             || (self.state.may_transmit() && (fin_waits || self.snd.nxt != self.snd.end(&self.send_buffer)))
     }
 
@@ -187,6 +188,9 @@ impl Connection {
         match self.plan_new(budget) {
             Ok(plan) => Some(plan),
             Err(limit) => {
+                if let Some(rescue) = self.plan_rescue(limit) {
+                    return Some(rescue);
+                }
                 self.record_limit(cx, limit);
                 if limit == Limit::Nagle && self.flags.contains(Flags::CORK) {
                     self.start_cork_timer(cx);
@@ -232,6 +236,21 @@ impl Connection {
         let end = self.snd.end(&self.send_buffer);
         let fin = (from + len).gt(end);
         Some(Plan { seq: from, len: len - u32::from(fin), fin, why, segment: self.snd.mss() })
+    }
+
+    /// What recovery wants sent again when no new data can be sent, and not for the network's sake: one
+    /// segment at a time, as far as the congestion window lets it (RFC 6675 4, NextSeg 3 and 4).
+    fn plan_rescue(&self, limit: Limit) -> Option<Plan> {
+        if limit == Limit::CongestionWindow {
+            return None;
+        }
+        let (una, nxt, segment) = (self.snd.una, self.snd.nxt, self.snd.mss());
+        let (from, to) = self.recovery.rescue(una, nxt, segment)?;
+        let room = self.congestion_room(self.recovery.in_flight(una, nxt, segment));
+        let within = to.distance_from(una) <= self.snd.wnd;
+        let fin = to.gt(self.snd.end(&self.send_buffer));
+        let len = to.distance_from(from) - u32::from(fin);
+        (within && room >= segment).then_some(Plan { seq: from, len, fin, why: SendReason::Rescue, segment })
     }
 
     /// A window probe: what the window takes, and if it takes nothing one byte of new data, or the FIN

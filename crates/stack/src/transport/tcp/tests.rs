@@ -7,6 +7,7 @@ mod harness;
 mod memory;
 mod random;
 mod receive;
+mod recovery;
 mod rules;
 mod sack;
 mod send;

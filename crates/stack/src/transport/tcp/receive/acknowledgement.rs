@@ -11,6 +11,7 @@ use crate::transport::tcp::congestion::Acknowledged;
 use crate::transport::tcp::connection::{Connection, Flags, Segment};
 use crate::transport::tcp::flight::Answered;
 use crate::transport::tcp::recovery::{AckSeen, Finding, LossRecovery as _, Phase};
+use crate::transport::tcp::send::SendSpace;
 use crate::transport::tcp::state::State;
 use crate::transport::tcp::timers::SUSPENDED;
 
@@ -34,21 +35,31 @@ impl Connection {
         self.update_window(segment, ack, window);
         let advanced = if ack.gt(una) { ack.distance_from(una) } else { 0 };
         let in_flight = self.recovery.in_flight(una, self.snd.nxt, self.snd.mss());
+        let mut answers_original = false;
         if advanced > 0 {
-            self.advance(cx, ack, segment.header, in_flight);
+            answers_original = self.advance(cx, ack, segment.header, in_flight);
         } else if duplicate {
-            self.cold.statistics.dup_acks += 1;
+            let statistics = &mut self.cold.statistics;
+            statistics.dup_acks = statistics.dup_acks.saturating_add(1);
         }
-        if advanced > 0 || duplicate {
-            self.recover(
-                cx,
-                AckSeen { una: self.snd.una, nxt: self.snd.nxt, advanced, duplicate, mss: self.snd.mss() },
-                in_flight,
-            );
+        let sack = &segment.header.options.sack;
+        if !sack.is_empty() && segment.header.options.duplicate_sack(ack).is_some() {
+            let statistics = &mut self.cold.statistics;
+            statistics.dsacks = statistics.dsacks.saturating_add(1);
+        }
+        let mut finding = Finding::Nothing;
+        if advanced > 0 || duplicate || !sack.is_empty() {
+            let SendSpace { una, nxt, .. } = self.snd;
+            let mss = self.snd.mss();
+            let seen = AckSeen { una, nxt, advanced, duplicate, mss, sack, answers_original };
+            finding = self.recover(cx, seen, in_flight);
         }
         if advanced > 0 {
             self.settle_timer(cx);
             self.check_fin_acknowledged(cx);
+        }
+        if finding == Finding::Reneged {
+            self.hasten_timeout(cx);
         }
         if self.flags.contains(Flags::PERSIST) && self.window_allows_sending() {
             self.stop_persist_timer();
@@ -97,8 +108,9 @@ impl Connection {
         }
     }
 
-    /// SND.UNA advances to `ack`.
-    fn advance(&mut self, cx: &mut Context<'_>, ack: SeqNumber, header: &TcpHeader, in_flight: u32) {
+    /// SND.UNA advances to `ack`. Gives whether that answers an earlier transmission than the last (RFC 3522
+    /// 3.2).
+    fn advance(&mut self, cx: &mut Context<'_>, ack: SeqNumber, header: &TcpHeader, in_flight: u32) -> bool {
         let advanced = ack.distance_from(self.snd.una);
         // Our FIN takes a sequence number and no place in the buffer.
         let data = (advanced as usize).min(self.send_buffer.len());
@@ -117,6 +129,10 @@ impl Connection {
         let samples_per_round = u64::from(in_flight).div_ceil(2 * u64::from(self.snd.mss()));
         self.sample_rtt(cx, answered, header, samples_per_round);
         self.wake_writer(cx);
+        answered.is_some_and(|answered| {
+            let known = self.flags.contains(Flags::TIMESTAMPS) && header.options.timestamps.is_some();
+            known && !answered.once && !self.echoes_since(cx, header, cx.now - answered.sent_at)
+        })
     }
 
     /// A sample of the round-trip time: from a transmission that was the only one (Karn, RFC 6298 3), or
@@ -162,53 +178,49 @@ impl Connection {
     }
 
     /// Losses, and what they do to the congestion window.
-    fn recover(&mut self, cx: &mut Context<'_>, ack: AckSeen, in_flight: u32) {
+    fn recover(&mut self, cx: &mut Context<'_>, ack: AckSeen<'_>, in_flight: u32) -> Finding {
         let before = self.recovery.phase();
-        let first_lost = self.recovery.lost().map(|(from, _)| from);
         let finding = self.recovery.on_ack(ack);
         let (mss, flow) = (u64::from(ack.mss), self.cold.flow);
-        match finding {
-            Finding::Loss => {
-                // RFC 5681 3.2 step 2, with what was in flight before the duplicates were counted.
-                let outstanding = u64::from(ack.nxt.distance_from(ack.una));
-                self.congestion.get_mut().on_loss(outstanding, mss);
-                let loss = cx.record(self.trigger(), || Engine::LossDetected { flow, seq: ack.una.0 });
-                if loss.is_some() {
-                    self.set_trigger(cx, loss);
-                }
-                self.record_cwnd(cx, CwndReason::FastRecovery);
-            }
-            Finding::PartialRepair => {
-                cx.record(self.trigger(), || Engine::LossRepaired { flow, up_to: ack.una.0 });
-                let loss = cx.record(self.trigger(), || Engine::LossDetected { flow, seq: ack.una.0 });
-                if loss.is_some() {
-                    self.set_trigger(cx, loss);
-                }
-            }
-            Finding::Recovered => {
-                cx.record(self.trigger(), || Engine::LossRepaired { flow, up_to: ack.una.0 });
-                if before == Phase::FastRecovery {
-                    let left = self.recovery.in_flight(ack.una, ack.nxt, ack.mss);
-                    self.congestion.get_mut().on_recovered(u64::from(left), mss);
-                    self.record_cwnd(cx, CwndReason::RecoveryExit);
-                }
-            }
-            Finding::Nothing => {}
-        }
-        let repaired = before == Phase::Timeout
-            && finding == Finding::Nothing
-            && ack.advanced > 0
-            && first_lost.is_some_and(|from| from.le(ack.una));
+        let (repaired, lost) = match finding {
+            Finding::Nothing | Finding::Reneged => (false, None),
+            Finding::Loss(first) | Finding::MoreLost(first) => (false, Some(first)),
+            Finding::Repaired | Finding::Recovered => (true, None),
+            Finding::PartialRepair(first) => (true, Some(first)),
+        };
         if repaired {
             cx.record(self.trigger(), || Engine::LossRepaired { flow, up_to: ack.una.0 });
+        }
+        if let Some(first) = lost {
+            let loss = cx.record(self.trigger(), || Engine::LossDetected { flow, seq: first.0 });
+            if loss.is_some() {
+                self.set_trigger(cx, loss);
+            }
+        }
+        match finding {
+            Finding::Loss(_) => {
+                // RFC 5681 3.2 step 2, with what was in flight before the duplicates were counted. What
+                // they let out (RFC 3042) is not to count.
+                let outstanding = u64::from(ack.nxt.distance_from(ack.una));
+                let controller = self.congestion.get_mut();
+                controller.on_loss(outstanding.min(controller.cwnd()), mss);
+                self.record_cwnd(cx, CwndReason::FastRecovery);
+            }
+            Finding::Recovered if before == Phase::FastRecovery => {
+                let left = self.recovery.in_flight(ack.una, ack.nxt, ack.mss);
+                self.congestion.get_mut().on_recovered(u64::from(left), mss);
+                self.record_cwnd(cx, CwndReason::RecoveryExit);
+            }
+            _ => {}
         }
         if ack.advanced > 0 && before != Phase::FastRecovery {
             self.grow(cx, ack, in_flight, before == Phase::Timeout);
         }
+        finding
     }
 
     /// The congestion window grows by what was acknowledged.
-    fn grow(&mut self, cx: &mut Context<'_>, ack: AckSeen, in_flight: u32, after_timeout: bool) {
+    fn grow(&mut self, cx: &mut Context<'_>, ack: AckSeen<'_>, in_flight: u32, after_timeout: bool) {
         let controller = self.congestion.get_mut();
         let (cwnd, ssthresh) = (controller.cwnd(), controller.ssthresh());
         // In slow start a window of which half is used is used: what is written and acknowledged in
@@ -242,6 +254,13 @@ impl Connection {
         } else if !self.recovery.holds_timer() {
             self.restart_retransmission_timer(cx);
         }
+    }
+
+    /// The receiver has given up what it had reported, so nothing will make it acknowledge that but a
+    /// timeout. Half a round trip, and at least 10 ms, leaves it time to show that it has it after all.
+    fn hasten_timeout(&mut self, cx: &Context<'_>) {
+        let patience = (self.rtt.srtt().unwrap_or_default() / 2).max(Duration::from_millis(10));
+        self.timers.retransmit = self.timers.retransmit.min(cx.now + patience);
     }
 
     /// RFC 9293 3.10.7.4, fifth: what the acknowledgement of our FIN brings.

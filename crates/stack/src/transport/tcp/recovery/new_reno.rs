@@ -8,10 +8,7 @@
 
 use fathom_wire::SeqNumber;
 
-use super::{AckSeen, Finding, LossRecovery, Phase};
-
-/// Duplicate acknowledgements that stand for a loss (RFC 5681 3.2).
-const DUP_ACK_THRESHOLD: u32 = 3;
+use super::{AckSeen, Counts, DUP_THRESH, Finding, LossRecovery, Phase};
 
 /// The state of NewReno.
 #[derive(Clone, Debug)]
@@ -26,8 +23,8 @@ pub(crate) struct NewReno {
     /// `lost_from..lost_until` is to be sent again.
     lost_from: SeqNumber,
     lost_until: SeqNumber,
-    /// By how much the last acknowledgement of new data advanced SND.UNA.
-    last_advance: u32,
+    /// The last acknowledgement of new data jumped over what the receiver had already (RFC 6582 4.1).
+    jumped: bool,
 }
 
 impl NewReno {
@@ -39,12 +36,12 @@ impl NewReno {
             recover: iss,
             lost_from: iss,
             lost_until: iss,
-            last_advance: 0,
+            jumped: false,
         }
     }
 
     /// The segment at SND.UNA is lost.
-    fn lose_first(&mut self, AckSeen { una, nxt, mss, .. }: AckSeen) {
+    fn lose_first(&mut self, AckSeen { una, nxt, mss, .. }: AckSeen<'_>) {
         self.lost_from = una;
         self.lost_until = (una + mss).min(nxt);
     }
@@ -55,7 +52,7 @@ impl NewReno {
         self.lost_until = self.lost_until.max(self.lost_from);
     }
 
-    fn on_duplicate(&mut self, ack: AckSeen) -> Finding {
+    fn on_duplicate(&mut self, ack: AckSeen<'_>) -> Finding {
         let outstanding = ack.nxt.distance_from(ack.una);
         match self.phase {
             // What arrives now was sent again, or lay at the receiver; neither says that more was lost.
@@ -68,25 +65,25 @@ impl NewReno {
             // leaves behind.
             Phase::Open if self.lost().is_some() => Finding::Nothing,
             Phase::Open => {
-                self.dup_acks = (self.dup_acks + 1).min(DUP_ACK_THRESHOLD.max(outstanding / ack.mss.max(1)));
+                self.dup_acks = (self.dup_acks + 1).min(DUP_THRESH.max(outstanding / ack.mss.max(1)));
                 // RFC 6582 3.2 step 2: duplicates that only answer segments that were sent twice must not
                 // start another recovery. They are told by how far the acknowledgement had jumped: over
                 // what the receiver already had (RFC 6582 4.1).
-                let news = ack.una.gt(self.recover) || self.last_advance <= 4 * ack.mss;
-                if self.dup_acks < DUP_ACK_THRESHOLD || !news {
+                let news = ack.una.gt(self.recover) || !self.jumped;
+                if self.dup_acks < DUP_THRESH || !news {
                     return Finding::Nothing;
                 }
                 self.phase = Phase::FastRecovery;
                 self.partial_acks = 0;
                 self.recover = ack.nxt;
                 self.lose_first(ack);
-                Finding::Loss
+                Finding::Loss(ack.una)
             }
         }
     }
 
-    fn on_advance(&mut self, ack: AckSeen) -> Finding {
-        self.last_advance = ack.advanced;
+    fn on_advance(&mut self, ack: AckSeen<'_>) -> Finding {
+        self.jumped = ack.advanced > 4 * ack.mss;
         match self.phase {
             Phase::Open => {
                 self.dup_acks = 0;
@@ -115,18 +112,20 @@ impl NewReno {
                     return Finding::Nothing;
                 }
                 self.lose_first(ack);
-                Finding::PartialRepair
+                Finding::PartialRepair(ack.una)
             }
             Phase::Timeout => {
+                // Whether all that was sent again so far has arrived.
+                let repaired = self.lost().is_some() && self.lost_from.le(ack.una);
                 self.skip_acknowledged(ack.una);
-                Finding::Nothing
+                if repaired { Finding::Repaired } else { Finding::Nothing }
             }
         }
     }
 }
 
 impl LossRecovery for NewReno {
-    fn on_ack(&mut self, ack: AckSeen) -> Finding {
+    fn on_ack(&mut self, ack: AckSeen<'_>) -> Finding {
         if ack.advanced > 0 {
             self.on_advance(ack)
         } else if ack.duplicate {
@@ -157,8 +156,12 @@ impl LossRecovery for NewReno {
         self.lost_from.lt(self.lost_until).then_some((self.lost_from, self.lost_until))
     }
 
-    fn on_retransmit(&mut self, to: SeqNumber) {
-        debug_assert!(to.gt(self.lost_from) && to.le(self.lost_until));
+    fn rescue(&self, _una: SeqNumber, _nxt: SeqNumber, _mss: u32) -> Option<(SeqNumber, SeqNumber)> {
+        None
+    }
+
+    fn on_retransmit(&mut self, from: SeqNumber, to: SeqNumber) {
+        debug_assert!(from == self.lost_from && to.gt(from) && to.le(self.lost_until));
         self.lost_from = to;
     }
 
@@ -176,6 +179,16 @@ impl LossRecovery for NewReno {
         // RFC 6582 3.2 step 3: only the first partial acknowledgement restarts the timer. With many holes
         // the timer then ends the repair at one hole for each round trip, and slow start takes over.
         self.phase == Phase::FastRecovery && self.partial_acks > 1
+    }
+
+    fn counts(&self) -> Counts {
+        // Nothing is reported, and what was sent again is not told from the rest.
+        let lost = self.lost_until.distance_from(self.lost_from);
+        Counts { lost, ..Counts::default() }
+    }
+
+    fn reordering(&self) -> u32 {
+        DUP_THRESH
     }
 }
 
@@ -201,11 +214,24 @@ mod tests {
             let advanced = una.distance_from(self.una);
             self.una = una;
             let duplicate = advanced == 0;
-            self.recovery.on_ack(AckSeen { una, nxt: self.nxt, advanced, duplicate, mss: MSS })
+            self.recovery.on_ack(AckSeen {
+                una,
+                nxt: self.nxt,
+                advanced,
+                duplicate,
+                mss: MSS,
+                sack: &[],
+                answers_original: false,
+            })
         }
 
         fn duplicates(&mut self, n: usize) -> alloc::vec::Vec<Finding> {
             (0..n).map(|_| self.ack(self.una)).collect()
+        }
+
+        fn sends_again(&mut self, to: SeqNumber) {
+            let (from, _) = self.recovery.lost().unwrap();
+            self.recovery.on_retransmit(from, to);
         }
 
         fn in_flight(&self) -> u32 {
@@ -216,10 +242,10 @@ mod tests {
     #[test]
     fn the_third_duplicate_loses_the_first_segment_and_only_that() {
         let mut sender = Sender::with_segments(10);
-        assert_eq!(sender.duplicates(3), [Finding::Nothing, Finding::Nothing, Finding::Loss]);
+        assert_eq!(sender.duplicates(3), [Finding::Nothing, Finding::Nothing, Finding::Loss(sender.una)]);
         assert_eq!(sender.recovery.lost(), Some((sender.una, sender.una + MSS)));
         assert_eq!(sender.in_flight(), 6 * MSS);
-        sender.recovery.on_retransmit(sender.una + MSS);
+        sender.sends_again(sender.una + MSS);
         assert_eq!((sender.recovery.lost(), sender.in_flight()), (None, 7 * MSS));
         assert!(sender.duplicates(300).iter().all(|finding| *finding == Finding::Nothing));
         assert_eq!((sender.recovery.lost(), sender.in_flight()), (None, 0));
@@ -231,16 +257,17 @@ mod tests {
         let mut sender = Sender::with_segments(10);
         let start = sender.una;
         sender.duplicates(8);
-        sender.recovery.on_retransmit(start + MSS);
+        sender.sends_again(start + MSS);
         assert!(!sender.recovery.holds_timer());
-        assert_eq!(sender.ack(start + 5 * MSS), Finding::PartialRepair);
+        assert_eq!(sender.ack(start + 5 * MSS), Finding::PartialRepair(sender.una));
         assert!(!sender.recovery.holds_timer());
         assert_eq!(sender.recovery.lost(), Some((start + 5 * MSS, start + 6 * MSS)));
         // Of 5 outstanding segments 8 - 4 had arrived, and the fifth is lost.
         assert_eq!(sender.in_flight(), 0);
-        sender.recovery.on_retransmit(start + 6 * MSS);
+        sender.sends_again(start + 6 * MSS);
         assert_eq!(sender.in_flight(), MSS);
-        assert_eq!(sender.ack(start + 10 * MSS - 1), Finding::PartialRepair, "one below the recovery point");
+        let below = sender.ack(start + 10 * MSS - 1);
+        assert_eq!(below, Finding::PartialRepair(sender.una), "one below the recovery point");
         assert!(sender.recovery.holds_timer());
         assert_eq!(sender.ack(start + 10 * MSS), Finding::Recovered, "the recovery point itself");
         assert_eq!((sender.recovery.phase(), sender.recovery.lost()), (Phase::Open, None));
@@ -252,10 +279,10 @@ mod tests {
         let start = sender.una;
         sender.recovery.on_timeout(sender.una, sender.nxt);
         assert_eq!((sender.recovery.lost(), sender.in_flight()), (Some((start, start + 10 * MSS)), 0));
-        sender.recovery.on_retransmit(start + MSS);
+        sender.sends_again(start + MSS);
         assert_eq!(sender.in_flight(), MSS);
         assert!(sender.duplicates(5).iter().all(|finding| *finding == Finding::Nothing));
-        assert_eq!(sender.ack(start + 4 * MSS), Finding::Nothing);
+        assert_eq!(sender.ack(start + 4 * MSS), Finding::Repaired);
         assert_eq!(sender.recovery.lost(), Some((start + 4 * MSS, start + 10 * MSS)));
         assert_eq!(sender.in_flight(), 0);
         assert_eq!(sender.ack(start + 10 * MSS), Finding::Recovered);
@@ -268,7 +295,7 @@ mod tests {
         let mut sender = Sender::with_segments(10);
         let start = sender.una;
         sender.recovery.on_timeout(sender.una, sender.nxt);
-        sender.recovery.on_retransmit(start + 10 * MSS);
+        sender.sends_again(start + 10 * MSS);
         assert_eq!(sender.ack(start + 10 * MSS), Finding::Recovered);
         sender.nxt += 5 * MSS;
         assert!(sender.duplicates(9).iter().all(|finding| *finding == Finding::Nothing));
@@ -282,7 +309,7 @@ mod tests {
             sender.ack(sender.nxt);
         }
         sender.nxt += 10 * MSS;
-        assert_eq!(sender.duplicates(3)[2], Finding::Loss);
+        assert_eq!(sender.duplicates(3)[2], Finding::Loss(sender.una));
     }
 
     #[test]
@@ -290,7 +317,7 @@ mod tests {
         let mut sender = Sender::with_segments(10);
         let start = sender.una;
         sender.recovery.on_too_big(sender.una, sender.nxt);
-        sender.recovery.on_retransmit(start + 2 * MSS);
+        sender.sends_again(start + 2 * MSS);
         assert_eq!(sender.duplicates(4), [Finding::Nothing; 4]);
         assert_eq!(sender.recovery.lost(), Some((start + 2 * MSS, start + 10 * MSS)));
     }
@@ -300,9 +327,9 @@ mod tests {
         let mut sender = Sender::with_segments(4);
         let start = sender.una;
         sender.duplicates(3);
-        sender.recovery.on_retransmit(start + MSS);
+        sender.sends_again(start + MSS);
         sender.nxt += 4 * MSS;
         assert_eq!(sender.ack(start + 4 * MSS), Finding::Recovered);
-        assert_eq!(sender.duplicates(3)[2], Finding::Loss);
+        assert_eq!(sender.duplicates(3)[2], Finding::Loss(sender.una));
     }
 }

@@ -72,8 +72,12 @@ impl Connection {
         if seq.lt(self.snd.nxt) {
             self.cold.statistics.retransmits += segments;
             self.flight.retransmitted(self.snd.una, seq, to, cx.now);
-            self.recovery.on_retransmit(to);
+            self.recovery.on_retransmit(seq, to);
             self.start_retransmission_timer(cx);
+            if seq == self.snd.una && !self.recovery.holds_timer() {
+                // The timer counts from the last transmission of what it waits for.
+                self.restart_retransmission_timer(cx);
+            }
             return;
         }
         self.snd.max = self.snd.max.max(to);

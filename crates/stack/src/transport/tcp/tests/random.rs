@@ -5,11 +5,12 @@ use core::time::Duration;
 use std::vec;
 use std::vec::Vec;
 
+use arrayvec::ArrayVec;
 use fathom_record::TcpStateName;
-use fathom_wire::SeqNumber;
+use fathom_wire::{SackBlock, SeqNumber};
 use proptest::prelude::*;
 
-use super::harness::{F, Host, IRS, Peer, Seg, plain};
+use super::harness::{F, Host, IRS, MSS, Peer, Seg, plain};
 use crate::socket::TcpId;
 use crate::transport::tcp::TcpOptions;
 
@@ -23,7 +24,11 @@ enum Step {
         len: usize,
         window: u16,
         stamp: Option<u32>,
+        /// Offsets from the acknowledgement number, and lengths.
+        sack: Vec<(i32, i32)>,
     },
+    /// The peer reports what lies so far behind the first that is missing, in quarters of a segment.
+    Reports(Vec<(u32, u32)>),
     /// The peer acknowledges all, or a part of what is in flight.
     Acks(u32),
     /// The next data, in order.
@@ -44,11 +49,23 @@ fn step() -> impl Strategy<Value = Step> {
     let flags = prop_oneof![6 => Just(0x10u16), 2 => Just(0x11), 1 => Just(0x14), 2 => any::<u16>()];
     let len = prop_oneof![4 => Just(0usize), 3 => 0usize..100, 2 => 0usize..5000];
     let window = prop_oneof![3 => Just(65_535u16), 2 => Just(0), 2 => any::<u16>()];
-    let take = (offset(), offset(), flags, len, window, prop::option::of(990u32..1100))
-        .prop_map(|(seq, ack, flags, len, window, stamp)| Step::Take { seq, ack, flags, len, window, stamp });
+    let sack = prop::collection::vec((offset(), offset()), 0..3);
+    let take = (offset(), offset(), flags, len, window, prop::option::of(990u32..1100), sack).prop_map(
+        |(seq, ack, flags, len, window, stamp, sack)| Step::Take {
+            seq,
+            ack,
+            flags,
+            len,
+            window,
+            stamp,
+            sack,
+        },
+    );
+    let reports = prop::collection::vec((1u32..40, 1u32..20), 1..4).prop_map(Step::Reports);
     prop_oneof![
         8 => take,
         6 => (0u32..4).prop_map(Step::Acks),
+        6 => reports,
         4 => (1usize..3000).prop_map(Step::Data),
         4 => (1usize..20_000).prop_map(Step::Write),
         4 => Just(Step::Read),
@@ -59,6 +76,13 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// Blocks by where they begin behind an acknowledgement number, and how long they are.
+fn blocks(ack: SeqNumber, ranges: impl IntoIterator<Item = (i32, i32)>) -> ArrayVec<SackBlock, 4> {
+    let at = |offset: i32| SeqNumber(ack.0.wrapping_add_signed(offset));
+    let block = |(left, len): (i32, i32)| SackBlock { left: at(left), right: at(left.wrapping_add(len)) };
+    ranges.into_iter().map(block).collect()
+}
+
 /// Runs the steps, and gives what must hold in the end.
 fn run(host: &mut Host, mut peer: Peer, steps: Vec<Step>) {
     let id = peer.id;
@@ -66,7 +90,7 @@ fn run(host: &mut Host, mut peer: Peer, steps: Vec<Step>) {
         let Some(state) = host.state(id) else { break };
         let info = host.layer.get(id).unwrap().info(&host.config.tcp);
         match step {
-            Step::Take { seq, ack, flags, len, window, stamp } => {
+            Step::Take { seq, ack, flags, len, window, stamp, sack } => {
                 let mut seg = Seg::new(
                     F::from_bits_truncate(flags & 0x1ff),
                     SeqNumber(peer.nxt.0.wrapping_add_signed(seq)),
@@ -74,6 +98,7 @@ fn run(host: &mut Host, mut peer: Peer, steps: Vec<Step>) {
                 );
                 seg.window = window;
                 seg.data = vec![7; len];
+                seg.options.sack = blocks(seg.ack, sack);
                 if let Some(value) = stamp {
                     seg = seg.stamp(value, value);
                 }
@@ -81,6 +106,13 @@ fn run(host: &mut Host, mut peer: Peer, steps: Vec<Step>) {
             }
             Step::Acks(quarters) => {
                 let seg = peer.acks(info.in_flight / 4 * quarters);
+                host.take(&seg);
+            }
+            Step::Reports(ranges) => {
+                let quarter = MSS as i32 / 4;
+                let ranges = ranges.iter().map(|(at, len)| (*at as i32 * quarter, *len as i32 * quarter));
+                let mut seg = peer.ack();
+                seg.options.sack = blocks(seg.ack, ranges);
                 host.take(&seg);
             }
             Step::Data(len) => {
@@ -133,10 +165,14 @@ proptest! {
     #[test]
     fn nothing_breaks_a_connection_that_was_accepted(
         stamps: bool,
+        sack: bool,
         steps in prop::collection::vec(step(), 1..120),
     ) {
         let mut host = Host::new();
-        let peer = host.established_with(|syn| if stamps { syn.stamp(1000, 0) } else { syn });
+        let peer = host.established_with(|mut syn| {
+            syn.options.sack_permitted = sack;
+            if stamps { syn.stamp(1000, 0) } else { syn }
+        });
         run(&mut host, peer, steps);
     }
 
