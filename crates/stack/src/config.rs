@@ -108,6 +108,10 @@ pub struct InternetConfig {
     /// Solicitations of duplicate address detection for each IPv6 address (RFC 4862 5.1:
     /// DupAddrDetectTransmits). With 0 an address may be used at once.
     pub duplicate_address_transmits: u8,
+    /// Most multicast groups that are joined on one interface, those of its addresses included.
+    pub groups_per_interface: usize,
+    /// Most senders that the filter of a multicast membership names (RFC 3376 2: at least 64).
+    pub sources_per_group: usize,
     /// Merges TCP segments and UDP datagrams that arrive in one batch into super-segments, so that the
     /// transport handles many at the cost of one. A router does not, whatever this says.
     pub coalesce: bool,
@@ -129,6 +133,8 @@ impl Default for InternetConfig {
             path_mtus: 1024,
             path_mtu_age: Duration::from_secs(600),
             duplicate_address_transmits: 0,
+            groups_per_interface: 512,
+            sources_per_group: 128,
             coalesce: true,
             link_local: true,
         }
@@ -138,14 +144,19 @@ impl Default for InternetConfig {
 /// UDP and ICMP sockets.
 #[derive(Clone, PartialEq, Debug)]
 pub struct DatagramConfig {
-    /// Bytes that wait in one socket for the program; more is dropped on arrival.
+    /// Bytes that wait in one socket for the program, unless it sets another limit; more is dropped on arrival.
     pub receive_buffer: usize,
-    /// Bytes that wait in one socket for the device; more makes `send_to` answer that it would block.
+    /// Bytes that wait in one socket for the device, unless it sets another limit; more makes `send_to` answer
+    /// that it would block.
     pub send_buffer: usize,
+    /// Most bytes that a program may let wait in either direction of one socket.
+    pub max_buffer: usize,
     /// Charged for each datagram beside its data, so that empty ones are bounded too. Bytes.
     pub overhead: usize,
     /// First and last port that is given to a socket that names none (RFC 6335 6).
     pub ephemeral_ports: (u16, u16),
+    /// Most multicast groups that one socket is in.
+    pub groups_per_socket: usize,
 }
 
 impl Default for DatagramConfig {
@@ -153,8 +164,10 @@ impl Default for DatagramConfig {
         DatagramConfig {
             receive_buffer: 256 << 10,
             send_buffer: 256 << 10,
+            max_buffer: 16 << 20,
             overhead: 256,
             ephemeral_ports: (49152, 65535),
+            groups_per_socket: 64,
         }
     }
 }

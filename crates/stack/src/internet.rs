@@ -10,6 +10,7 @@ pub(crate) mod icmpv4;
 pub(crate) mod icmpv6;
 pub(crate) mod identification;
 pub(crate) mod local_prefix;
+pub(crate) mod multicast;
 pub(crate) mod ndp;
 pub(crate) mod path_mtu;
 pub(crate) mod reassembly;
@@ -160,7 +161,11 @@ impl Internet {
         let mut recent = self.recent_hop;
         let hop = recent.get_or(self.version(), (source, destination, via), || {
             let hop = transmit::route(self, Some(source), destination, via).ok_or(DropReason::NoRoute)?;
-            // RFC 1122 3.2.1.3: a datagram carries an address of ours, which may be gone by now.
+            // RFC 1122 3.2.1.3: a datagram carries an address of ours, which may be gone by now; or none,
+            // from a host that asks everybody for one.
+            if source.is_unspecified() {
+                return Ok(hop);
+            }
             self.interface_of(source).map(|_| hop).ok_or(DropReason::NoSourceAddress)
         });
         self.recent_hop = recent;

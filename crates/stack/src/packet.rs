@@ -69,10 +69,31 @@ pub(crate) struct Departing {
     pub(crate) slices: ArrayVec<Bytes, MAX_SLICES>,
     /// For a super-segment: data bytes of each segment but the last.
     pub(crate) segment_size: Option<NonZeroU16>,
-    /// May not be fragmented on its way (IPv4; IPv6 packets never are).
-    pub(crate) dont_fragment: bool,
+    /// Who may cut it.
+    pub(crate) fragmentation: Fragmentation,
     /// The record that explains why it is sent.
     pub(crate) cause: Option<RecordId>,
+}
+
+/// Who may cut a packet that is larger than a link takes (RFC 791 3.2; routers never cut IPv6 packets).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Fragmentation {
+    /// We, and routers.
+    Allowed,
+    /// We, where it is larger than the path takes as far as is known. What is not may not be cut on its way.
+    AtSource,
+    /// Nobody.
+    Forbidden,
+    /// Nobody, and what is known of the path does not matter.
+    Probe,
+}
+
+/// Bytes of an IP header without options or extension headers.
+pub(crate) const fn ip_header_len(address: IpAddr) -> usize {
+    match address {
+        IpAddr::V4(_) => 20,
+        IpAddr::V6(_) => 40,
+    }
 }
 
 impl Departing {

@@ -1,6 +1,7 @@
 //! The engine's doors.
 
 mod configure;
+mod groups;
 mod icmp;
 mod loopback;
 mod receive;
@@ -38,7 +39,8 @@ use crate::wheel::TimerWheel;
 
 pub use icmp::{Family, Icmp};
 pub use tcp::Tcp;
-pub use udp::{ReceivedDatagram, Udp};
+pub(crate) use udp::scope_id;
+pub use udp::{GroupError, ReceivedDatagram, RecvMeta, SendDatagram, Udp};
 
 /// The link, internet and transport layers of one host, as one state machine.
 ///

@@ -247,11 +247,15 @@ impl Addresses {
         self.interfaces.get(interface.slot()).into_iter().flatten().filter_map(|key| self.slab.get(*key))
     }
 
-    fn join(&mut self, address: IpAddr, on: InterfaceId) {
+    /// Takes part in a broadcast address or group on an interface, once more.
+    pub(crate) fn join(&mut self, address: IpAddr, on: InterfaceId) {
+        self.version += 1;
         *self.shared.entry((address, on)).or_insert(0) += 1;
     }
 
-    fn leave(&mut self, address: IpAddr, on: InterfaceId) {
+    /// Takes part once less.
+    pub(crate) fn leave(&mut self, address: IpAddr, on: InterfaceId) {
+        self.version += 1;
         if let Some(count) = self.shared.get_mut(&(address, on)) {
             *count -= 1;
             if *count == 0 {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use fathom_record::RecordId;
 use fathom_wire::{Ecn, IpHeader, IpProtocol, Ipv6Chain};
 
-use crate::packet::{Departing, IcmpErrorFor, IcmpErrorKind, MAX_TRANSPORT_HEADER};
+use crate::packet::{Departing, Fragmentation, IcmpErrorFor, IcmpErrorKind, MAX_TRANSPORT_HEADER};
 
 /// Bytes of type, code, checksum and the four that follow, which every message has.
 pub(crate) const HEADER: usize = 8;
@@ -56,7 +56,7 @@ pub(crate) fn packet(
         checksum_offset: CHECKSUM_OFFSET as u8,
         slices,
         segment_size: None,
-        dont_fragment: false,
+        fragmentation: Fragmentation::Allowed,
         cause: None,
     }
 }

@@ -43,6 +43,15 @@ pub(crate) const ALL_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0,
 /// The all-systems group of the link (RFC 1112 4).
 pub(crate) const ALL_SYSTEMS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 1);
 
+/// Whether every node on a link, or in itself, is in `group` for ever (RFC 1112 4, RFC 4291 2.7.1).
+pub(crate) fn is_permanent_group(group: IpAddr) -> bool {
+    const OF_INTERFACE: Ipv6Addr = Ipv6Addr::new(0xff01, 0, 0, 0, 0, 0, 0, 1);
+    match group {
+        IpAddr::V4(v4) => v4 == ALL_SYSTEMS,
+        IpAddr::V6(v6) => v6 == ALL_NODES || v6 == OF_INTERFACE,
+    }
+}
+
 /// The solicited-node group of `address`: ff02::1:ff00:0/104 with its low 24 bits (RFC 4291 2.7.1).
 pub(crate) fn solicited_node(address: Ipv6Addr) -> Ipv6Addr {
     let [.., a, b, c] = address.octets();

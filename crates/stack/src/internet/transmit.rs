@@ -18,7 +18,7 @@ use crate::link::{self, transmit::mapped};
 use crate::outgoing::{
     Cut, Fragments, Headers, Kind, Outgoing, Segments, Slices, append, emit, has_cwr, slices_len,
 };
-use crate::packet::{Departing, MAX_TRANSPORT_HEADER, Path};
+use crate::packet::{Departing, Fragmentation, MAX_TRANSPORT_HEADER, Path};
 use crate::random::{Random, write_address};
 use crate::transmit::TransmitChecksum;
 
@@ -70,6 +70,10 @@ pub(crate) fn route(
         }
         return Some(Hop::new(internet, interface, destination));
     }
+    // RFC 1112 6.1: a sender to a group may name the interface, and needs no route then.
+    if let Some(via) = via.filter(|via| destination.is_multicast() && internet.is_up(*via)) {
+        return Some(Hop::new(internet, via, destination));
+    }
     // RFC 1122 3.2.1.3 g, RFC 4291 2.5.3: these never leave a host.
     if destination.is_loopback() || internet.local_prefixes.loops(destination) {
         return to_ourselves();
@@ -105,7 +109,10 @@ pub(crate) fn transmit(
 ) -> Result<Outgoing, DropReason> {
     let interface = internet.interface(hop.interface);
     let (medium, offload) = (interface.medium, interface.offload);
-    let mtu = internet.path_mtus.get(cx.now, departing.destination, interface.mtu);
+    let mtu = match departing.fragmentation {
+        Fragmentation::Probe => interface.mtu,
+        _ => internet.path_mtus.get(cx.now, departing.destination, interface.mtu),
+    };
     let data_len = departing.payload_len();
     let ip_len = if departing.source.is_ipv4() { Ipv4Header::LEN } else { Ipv6Header::LEN };
     let packet_len = ip_len + departing.header.len() + data_len;
@@ -200,9 +207,11 @@ fn fragment(
     mtu: usize,
 ) -> Result<Outgoing, DropReason> {
     // RFC 791 3.2 for DF. In IPv6 the sender may fragment, but a transport that set the flag adapts instead.
-    if departing.dont_fragment {
+    if matches!(departing.fragmentation, Fragmentation::Forbidden | Fragmentation::Probe) {
         return Err(DropReason::PacketTooBig);
     }
+    // A link that is narrower than is known cuts the pieces further.
+    departing.fragmentation = Fragmentation::Allowed;
     let header = ip_header(cx.random, internet, &departing, departing.header.len() + departing.payload_len());
     let Departing { source, destination, protocol, checksum_offset, cause, .. } = departing;
     let transport = &mut departing.header;
@@ -245,7 +254,8 @@ fn ip_header(
     departing: &Departing,
     payload_len: usize,
 ) -> IpHeader {
-    let Departing { protocol, hop_limit, dscp, ecn, dont_fragment, .. } = *departing;
+    let Departing { protocol, hop_limit, dscp, ecn, fragmentation, .. } = *departing;
+    let dont_fragment = fragmentation != Fragmentation::Allowed;
     let payload_len = payload_len as u16;
     match (departing.source, departing.destination) {
         (IpAddr::V4(source), IpAddr::V4(destination)) => {

@@ -8,13 +8,14 @@ use fathom_wire::{EthernetAddress, Instant};
 
 use super::{Parts, Stack};
 use crate::interface::InterfaceId;
+use crate::internet::address::Destination;
 use crate::internet::transmit::{Hop, path, transmit};
 use crate::link::neighbour::Resolution;
 use crate::link::resolution;
 use crate::link::transmit::header_len;
 use crate::outgoing::{Outgoing, completed};
 use crate::packet::Transmission;
-use crate::socket::SocketId;
+use crate::socket::{SocketId, UdpId};
 use crate::transmit::{Transmit, Written};
 
 impl Stack {
@@ -222,6 +223,9 @@ impl Parts<'_> {
         let Some(hardware) = self.ready(&hop, socket) else { return };
         let Some(flow) = self.flow(socket) else { return };
         let path = path(&self.cx, self.internet, &hop, flow.destination);
+        if let SocketId::Udp(id) = socket {
+            self.loop_back(on, id, flow.destination);
+        }
         let transmission = self.transports.transmit(&mut self.cx, socket, &path);
         let Transmission::Segment(departing) = transmission else { return };
         self.cx.sendable.push_back(socket, on);
@@ -235,6 +239,21 @@ impl Parts<'_> {
                 resolution::send(&mut self.cx, self.internet, &hop, packet);
             }
             (Err(reason), _) => self.cx.dropped(Some(on), reason, len, cause),
+        }
+    }
+
+    /// What goes to a group that this host is in on the interface, or to everybody there, comes to its own
+    /// sockets too (RFC 1112 6.1).
+    fn loop_back(&mut self, on: InterfaceId, id: UdpId, destination: IpAddr) {
+        let is_ours = match destination.is_multicast() {
+            true => self.internet.addresses.classify(on, destination) == Destination::Group,
+            false => self.internet.is_broadcast(on, destination),
+        };
+        if !is_ours {
+            return;
+        }
+        if let Some(datagram) = self.transports.udp.next_for_many(id) {
+            self.transports.udp.loop_back(&mut self.cx, on, &datagram, None);
         }
     }
 

@@ -133,7 +133,6 @@ fn mutated_frames_neither_panic_nor_grow_the_stack() {
     config.internet.duplicate_address_transmits = 1;
     let mut host = Host::with(config);
     let corpus = corpus();
-    host.stack.udp_bind(host.now, "0.0.0.0:7".parse().unwrap()).unwrap();
     host.stack.udp_bind(host.now, "[::]:7".parse().unwrap()).unwrap();
     host.stack.icmp_open(host.now, Family::V4, Some(1)).unwrap();
     let listen = TcpListen { backlog: 4, ..TcpListen::at("192.0.2.1:80".parse().unwrap()) };

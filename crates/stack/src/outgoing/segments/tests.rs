@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::interface::{Interface, Offload};
 use crate::internet::transmit::{Hop, transmit};
-use crate::packet::Departing;
+use crate::packet::{Departing, Fragmentation};
 use crate::stack::{Parts, Stack};
 use crate::{Config, InterfaceId, Seed, TransmitChecksum};
 use alloc::vec;
@@ -35,7 +35,7 @@ fn departing(v6: bool, header: &TcpHeader, data: &[Vec<u8>], size: u16) -> Depar
         checksum_offset: TcpHeader::CHECKSUM_OFFSET as u8,
         slices: data.iter().map(|slice| Bytes::copy_from_slice(slice)).collect(),
         segment_size: NonZeroU16::new(size),
-        dont_fragment: true,
+        fragmentation: Fragmentation::Forbidden,
         cause: None,
     }
 }

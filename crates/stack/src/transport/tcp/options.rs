@@ -5,6 +5,7 @@ use core::net::IpAddr;
 use fathom_wire::{TcpHeader, TcpOptions as WireOptions, TcpTimestamps};
 
 use super::TcpOptions;
+pub(super) use crate::packet::ip_header_len;
 
 /// Bytes of a timestamps option with its padding, in every segment (RFC 7323 appendix A).
 pub(super) const TIMESTAMP_BYTES: u32 = 12;
@@ -49,14 +50,6 @@ impl Negotiated {
             timestamps: syn.options.timestamps.filter(|_| ours.timestamps).map(|stamp| stamp.value),
             sack: syn.options.sack_permitted && ours.sack,
         }
-    }
-}
-
-/// Bytes of an IP header without options or extension headers.
-pub(super) const fn ip_header_len(address: IpAddr) -> usize {
-    match address {
-        IpAddr::V4(_) => 20,
-        IpAddr::V6(_) => 40,
     }
 }
 

@@ -1,14 +1,22 @@
-use core::net::SocketAddr;
+mod binding;
+mod groups;
+mod messages;
+mod options;
+
+use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
 use alloc::vec;
 use alloc::vec::Vec;
-use fathom_wire::{EthernetHeader, Icmpv4Message};
+use fathom_record::DropReason;
+use fathom_wire::{EthernetHeader, Icmpv4Message, IpProtocol};
 
 use super::*;
-use crate::Config;
+use crate::event::Readiness;
+use crate::socket::SocketId;
 use crate::tests::host::Host;
 use crate::tests::packets::{icmpv4_packet, plain, udp, udp_packet};
+use crate::{Config, InterfaceId, SendDatagram};
 
 fn address(text: &str) -> SocketAddr {
     text.parse().unwrap()
@@ -32,7 +40,10 @@ fn an_address_can_be_bound_once() {
         ("0.0.0.0:7", "192.0.2.1:7", Err(BindError::AddressInUse)),
         ("192.0.2.1:7", "0.0.0.0:7", Err(BindError::AddressInUse)),
         ("192.0.2.1:7", "192.0.2.1:8", Ok(())),
-        ("0.0.0.0:7", "[::]:7", Ok(())),
+        ("0.0.0.0:7", "[::]:7", Err(BindError::AddressInUse)),
+        ("0.0.0.0:7", "[2001:db8::1]:7", Ok(())),
+        ("[::]:7", "192.0.2.1:7", Err(BindError::AddressInUse)),
+        ("[::ffff:192.0.2.1]:7", "192.0.2.1:7", Err(BindError::AddressInUse)),
         ("[2001:db8::1]:7", "[::]:7", Err(BindError::AddressInUse)),
         ("192.0.2.1:7", "192.0.2.9:8", Err(BindError::AddressNotAvailable)),
     ];
@@ -88,7 +99,6 @@ fn a_datagram_goes_to_the_socket_that_fits_best() {
 fn lengths_and_checksums_are_checked() {
     let changed = |source, destination, change: &dyn Fn(&mut Vec<u8>)| {
         let mut host = Host::new().knows_neighbour();
-        bind(&mut host, "0.0.0.0:7").unwrap();
         bind(&mut host, "[::]:7").unwrap();
         let mut datagram = udp(source, destination, (1, 7), b"data");
         change(&mut datagram);

@@ -8,7 +8,7 @@ use fathom_wire::{
 
 use super::{Plan, segment_size};
 use crate::context::Context;
-use crate::packet::{Departing, Path};
+use crate::packet::{Departing, Fragmentation, Path};
 use crate::table::FourTuple;
 use crate::transport::tcp::connection::{Connection, Flags};
 use crate::transport::tcp::options;
@@ -39,7 +39,7 @@ pub(in crate::transport::tcp) fn departing(
         checksum_offset: TcpHeader::CHECKSUM_OFFSET as u8,
         slices: ArrayVec::new(),
         segment_size: None,
-        dont_fragment: true,
+        fragmentation: Fragmentation::Forbidden,
         cause,
     }
 }
