@@ -35,10 +35,11 @@ impl Stack {
     /// # Errors
     /// As [`udp_bind`](Stack::udp_bind); [`BindError::NoSuchInterface`].
     pub fn udp_bind_with(&mut self, now: Instant, bind: UdpBind) -> Result<UdpId, BindError> {
-        let ip = bind.local.ip().to_canonical();
+        let ip = bind.socket_addr().ip();
         // An IPv4-mapped address is IPv4, which `only_v6` excludes.
-        let excluded = bind.only_v6 && bind.local.is_ipv6() && ip.is_ipv4();
-        if excluded || !(ip.is_unspecified() || ip.is_multicast() || self.is_local(ip) || self.is_everybody(ip)) {
+        let excluded = bind.only_v6 && bind.local.socket_addr().is_ipv6() && ip.is_ipv4();
+        let ours = || ip.is_unspecified() || ip.is_multicast() || self.is_local(ip) || self.is_everybody(ip);
+        if excluded || !(bind.network().is_some() || ours()) {
             return Err(BindError::AddressNotAvailable);
         }
         if bind.interface.is_some_and(|id| id.slot() >= self.internet.interfaces.len()) {
@@ -126,7 +127,8 @@ impl Udp<'_> {
         if let Some(error) = self.take_error() {
             return Err(error);
         }
-        let &SendDatagram { data, to, source, interface, segment_size, hop_limit, dscp, ecn } = message;
+        let &SendDatagram { data, to, source, source_port, interface, segment_size, hop_limit, dscp, ecn } =
+            message;
         let to = self.destination(to.or(self.remote_plain()).ok_or(UdpError::NotConnected)?)?;
         let segment_size = segment_size.filter(|size| usize::from(size.get()) < data.len());
         if segment_size.is_some_and(|size| data.len().div_ceil(size.get().into()) > MAX_SEGMENTS) {
@@ -140,7 +142,12 @@ impl Udp<'_> {
         );
         let (dscp, ecn) = (dscp.unwrap_or(options.dscp) & 0x3f, ecn.unwrap_or(options.ecn));
         let scope = self.scope(to, interface)?;
-        let port = socket.local.port();
+        let port = match (socket.bind().network(), source_port) {
+            (None, None) => socket.local.port(),
+            // Only who is at all of them chooses a port for each datagram. RFC 8085 5.1: port 0 is nobody's.
+            (Some(_), Some(port)) if port != 0 => port,
+            _ => return Err(UdpError::BadDestination),
+        };
         let (source, hop) = self.stack.way(self.source(source, to)?, to.ip(), scope)?;
         self.check(to, &hop, segment_size.map_or(data.len(), |size| size.get().into()))?;
 
@@ -174,7 +181,10 @@ impl Udp<'_> {
         let socket = self.socket().ok_or(UdpError::NotConnected)?;
         let port = socket.local.port();
         // What an earlier connection chose does not bind this one.
-        let bound = socket.bind().local.ip().to_canonical();
+        let bound = socket.bind().socket_addr().ip();
+        if socket.bind().network().is_some() {
+            return Err(UdpError::BadDestination);
+        }
         let scope = self.scope(to, None)?;
         let source = Some(bound).filter(|ip| !ip.is_unspecified());
         let (source, hop) = self.stack.way(source, to.ip(), scope)?;
@@ -335,6 +345,11 @@ impl Udp<'_> {
     /// The source of a datagram to `to`, where it is given: by the call or the socket's binding.
     fn source(&self, source: Option<IpAddr>, to: SocketAddr) -> Result<Option<IpAddr>, UdpError> {
         let socket = self.socket().ok_or(UdpError::NotConnected)?;
+        if let Some(network) = socket.bind().network() {
+            let from = source.map(|ip| ip.to_canonical()).filter(|ip| network.contains(*ip));
+            let good = from.is_some_and(|ip| self.stack.is_local(ip) && ip.is_ipv4() == to.is_ipv4());
+            return if good { Ok(from) } else { Err(UdpError::BadDestination) };
+        }
         let many = |ip: IpAddr| ip.is_multicast() || self.stack.is_everybody(ip);
         let bound = Some(socket.local.ip()).filter(|ip| !ip.is_unspecified() && !many(*ip));
         match source.map(|ip| ip.to_canonical()).filter(|ip| !ip.is_unspecified()).or(bound) {

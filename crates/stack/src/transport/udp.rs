@@ -34,7 +34,13 @@ impl UdpLayer {
 
     /// Makes a socket. Its address is one that it may have.
     pub(crate) fn bind(&mut self, cx: &mut Context<'_>, bind: UdpBind) -> Result<UdpId, BindError> {
-        let mut local = SocketAddr::new(bind.local.ip().to_canonical(), bind.local.port());
+        let mut local = bind.socket_addr();
+        if let Some(network) = bind.network() {
+            self.ports.check_network(network)?;
+            let id = UdpId(self.sockets.insert(UdpSocket::new(local, bind, cx.config)));
+            self.ports.insert_network(id, network);
+            return Ok(id);
+        }
         local.set_port(self.ports.choose(cx, &self.sockets, &bind, local)?);
         let id = UdpId(self.sockets.insert(UdpSocket::new(local, bind, cx.config)));
         self.ports.insert(id, local.port());
@@ -58,7 +64,8 @@ impl UdpLayer {
         let Some((local, remote)) = ends else {
             socket.remote = None;
             // Of what it was bound to, only the port may have been chosen for it.
-            socket.local.set_ip(socket.bind().local.ip().to_canonical());
+            let bound = socket.bind().socket_addr().ip();
+            socket.local.set_ip(bound);
             return;
         };
         (socket.local, socket.remote) = (local, Some(remote));

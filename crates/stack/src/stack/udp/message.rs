@@ -19,6 +19,9 @@ pub struct SendDatagram<'a> {
     pub to: Option<SocketAddr>,
     /// Which of our addresses it comes from (RFC 1122 4.1.3.5).
     pub source: Option<IpAddr>,
+    /// From which port: for a socket at all ports of a network ([`UdpBind::any`](crate::UdpBind::any)), which
+    /// must name address and port, and for no other.
+    pub source_port: Option<u16>,
     /// By which interface it leaves.
     pub interface: Option<InterfaceId>,
     /// `data` is that of several datagrams, all but the last of this size, 64 at most. They leave in one piece
@@ -39,6 +42,7 @@ impl<'a> SendDatagram<'a> {
             data,
             to: None,
             source: None,
+            source_port: None,
             interface: None,
             segment_size: None,
             hop_limit: None,
@@ -60,6 +64,8 @@ pub struct ReceivedDatagram {
     pub source: SocketAddr,
     /// The address of ours (or broadcast address, or group) that it was sent to (RFC 1122 4.1.3.5).
     pub destination: IpAddr,
+    /// The port that it was sent to: the socket's, unless that is at all of them.
+    pub destination_port: u16,
     /// The interface that it came in on; `None` for what the host sent to itself.
     pub interface: Option<InterfaceId>,
     /// Its data.
@@ -84,6 +90,8 @@ pub struct RecvMeta {
     pub source: SocketAddr,
     /// The address of ours (or broadcast address, or group) that it was sent to.
     pub destination: IpAddr,
+    /// The port that it was sent to: the socket's, unless that is at all of them.
+    pub destination_port: u16,
     /// The interface that it came in on; `None` for what the host sent to itself.
     pub interface: Option<InterfaceId>,
     /// Bytes that were copied.
@@ -108,6 +116,7 @@ impl RecvMeta {
         RecvMeta {
             source: shown(first.remote, speaks_v6),
             destination: shown(first.local, speaks_v6).ip(),
+            destination_port: first.local.port(),
             interface: interface(first),
             len: *len,
             stride: (*stride).min(*len),
@@ -151,6 +160,7 @@ impl Udp<'_> {
         Ok(ReceivedDatagram {
             source: shown(datagram.remote, speaks_v6),
             destination: shown(datagram.local, speaks_v6).ip(),
+            destination_port: datagram.local.port(),
             interface: interface(&datagram),
             data: datagram.data,
             segment_size: datagram.segment_size,

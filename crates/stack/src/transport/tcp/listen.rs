@@ -28,7 +28,7 @@ pub enum ListenAt {
 
 impl ListenAt {
     /// The address and port; that of the network and 0.
-    pub(super) fn socket_addr(self) -> SocketAddr {
+    pub(crate) fn socket_addr(self) -> SocketAddr {
         match self {
             ListenAt::Socket(at) => at,
             ListenAt::Network(network) => SocketAddr::new(network.network().address(), 0),

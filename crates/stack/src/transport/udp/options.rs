@@ -6,12 +6,16 @@ use fathom_wire::Ecn;
 
 use crate::config::Config;
 use crate::interface::InterfaceId;
+use crate::internet::cidr::IpCidr;
+use crate::transport::tcp::ListenAt;
 
 /// A UDP socket to open.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct UdpBind {
-    /// Address and port. An unspecified address stands for all of its family, port 0 for a free one.
-    pub local: SocketAddr,
+    /// Where: at an address and port, or at every port of every address in a network that is routed to this
+    /// host. A socket of the latter kind says for each datagram that it sends where it comes from
+    /// ([`SendDatagram::source`](crate::SendDatagram::source)).
+    pub local: ListenAt,
     /// `[::]` takes IPv6 only (RFC 3493 5.3). Otherwise it takes IPv4 too, whose addresses it shows as
     /// IPv4-mapped ones (`::ffff:192.0.2.1`, RFC 4291 2.5.5.2).
     pub only_v6: bool,
@@ -29,7 +33,37 @@ pub struct UdpBind {
 impl UdpBind {
     /// At `local`, which nobody else may have.
     pub fn at(local: SocketAddr) -> Self {
-        UdpBind { local, only_v6: false, reuse_address: false, reuse_port: false, interface: None }
+        UdpBind {
+            local: local.into(),
+            only_v6: false,
+            reuse_address: false,
+            reuse_port: false,
+            interface: None,
+        }
+    }
+
+    /// At every port of every address in `network`. [`ReceivedDatagram::destination`] and
+    /// [`ReceivedDatagram::destination_port`] say what the sender wants to reach.
+    ///
+    /// [`ReceivedDatagram::destination`]: crate::ReceivedDatagram::destination
+    /// [`ReceivedDatagram::destination_port`]: crate::ReceivedDatagram::destination_port
+    pub fn any(network: IpCidr) -> Self {
+        UdpBind { local: network.into(), ..UdpBind::at(SocketAddr::new(network.address(), 0)) }
+    }
+
+    /// The address and port, with an IPv4-mapped address as the IPv4 one that it stands for; that of the
+    /// network, and 0.
+    pub(crate) fn socket_addr(&self) -> SocketAddr {
+        let at = self.local.socket_addr();
+        SocketAddr::new(at.ip().to_canonical(), at.port())
+    }
+
+    /// The network that the socket takes everything for, if it is such.
+    pub(crate) fn network(&self) -> Option<IpCidr> {
+        match self.local {
+            ListenAt::Network(network) => Some(network),
+            ListenAt::Socket(_) => None,
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use hashbrown::HashMap;
 use super::{BindError, UdpBind, UdpSocket};
 use crate::context::Context;
 use crate::interface::InterfaceId;
+use crate::internet::cidr::IpCidr;
 use crate::random::TableHasher;
 use crate::slab::Slab;
 use crate::stack::scope_id;
@@ -33,6 +34,8 @@ pub(super) struct Ports {
     ports: HashMap<u16, Port, TableHasher>,
     /// Sockets that are connected; more than one where they share their port.
     connected: HashMap<Ends, Vec<UdpId>, TableHasher>,
+    /// Sockets that take everything for a network, the smallest network first.
+    networks: Vec<(IpCidr, UdpId)>,
     hasher: TableHasher,
     next_ephemeral: u16,
 }
@@ -43,6 +46,8 @@ pub(super) struct Address {
     pub(super) local: SocketAddr,
     pub(super) remote: SocketAddr,
     pub(super) interface: InterfaceId,
+    /// The local address is no address of ours, but in a network that is routed to us.
+    pub(super) routed: bool,
 }
 
 impl Ports {
@@ -50,6 +55,7 @@ impl Ports {
         Ports {
             ports: HashMap::with_hasher(hasher),
             connected: HashMap::with_hasher(hasher),
+            networks: Vec::new(),
             hasher,
             next_ephemeral: 0,
         }
@@ -86,8 +92,25 @@ impl Ports {
         port.open.push(id);
     }
 
+    /// Whether a socket may take everything for `network`.
+    pub(super) fn check_network(&self, network: IpCidr) -> Result<(), BindError> {
+        let taken = self.networks.iter().any(|(other, _)| *other == network.network());
+        if taken { Err(BindError::AddressInUse) } else { Ok(()) }
+    }
+
+    /// Enters a socket that takes everything for `network`.
+    pub(super) fn insert_network(&mut self, id: UdpId, network: IpCidr) {
+        let len = network.prefix_len();
+        let place = self.networks.partition_point(|(other, _)| other.prefix_len() >= len);
+        self.networks.insert(place, (network.network(), id));
+    }
+
     /// Removes a socket.
     pub(super) fn remove(&mut self, id: UdpId, socket: &UdpSocket) {
+        if socket.bind.network().is_some() {
+            self.networks.retain(|(_, other)| *other != id);
+            return;
+        }
         self.disconnect(id, socket);
         let number = socket.local.port();
         let Some(port) = self.ports.get_mut(&number) else { return };
@@ -127,10 +150,22 @@ impl Ports {
     /// the one that the sender's hash says, or the one opened last.
     pub(super) fn find(&self, sockets: &Slab<UdpSocket>, address: &Address) -> Option<UdpId> {
         let connected = self.connected_to(address).unwrap_or_default();
-        self.best(sockets, connected, address).or_else(|| {
+        let of_port = || {
             let open = &self.ports.get(&address.local.port())?.open;
             self.best(sockets, open, address)
-        })
+        };
+        self.best(sockets, connected, address).or_else(of_port).or_else(|| self.of_network(sockets, address))
+    }
+
+    /// The socket that takes everything for the network that the local address is in. The host's own
+    /// addresses are not meant by a network, unless it is one of these alone.
+    fn of_network(&self, sockets: &Slab<UdpSocket>, address: &Address) -> Option<UdpId> {
+        let ip = address.local.ip();
+        let takes = |(network, id): &&(IpCidr, UdpId)| {
+            let here = sockets.get(id.0).is_some_and(|socket| socket.is_at(address.interface));
+            here && network.contains(ip) && (address.routed || *network == IpCidr::host(ip))
+        };
+        self.networks.iter().find(takes).map(|(_, id)| *id)
     }
 
     fn best(&self, sockets: &Slab<UdpSocket>, ids: &[UdpId], address: &Address) -> Option<UdpId> {
@@ -178,18 +213,20 @@ impl UdpSocket {
     /// How well the socket fits a datagram for its port, whoever sent it; `None` when it is not for it.
     fn fit(&self, address: &Address) -> Option<u8> {
         let (ip, any) = (address.local.ip(), self.local.ip().is_unspecified());
-        let here = self.bind.interface.is_none_or(|interface| {
-            // What we send to ourselves comes in on no link.
-            interface == address.interface || address.interface == InterfaceId::LOOPBACK
-        });
         // A link-local peer is one only on its link.
         let zone = self.remote.map_or(0, scope_id);
-        let here = here && (zone == 0 || zone == address.interface.scope_id());
+        let here = self.is_at(address.interface) && (zone == 0 || zone == address.interface.scope_id());
         if !here || !self.has_family_of(ip) || !(any || self.local.ip() == ip) {
             return None;
         }
         let of_family = self.local.is_ipv4() == ip.is_ipv4();
         Some(u8::from(!any) * 4 + u8::from(self.bind.interface.is_some()) * 2 + u8::from(of_family))
+    }
+
+    /// Whether the socket hears what comes in on an interface.
+    fn is_at(&self, interface: InterfaceId) -> bool {
+        // What we send to ourselves comes in on no link.
+        self.bind.interface.is_none_or(|own| own == interface || interface == InterfaceId::LOOPBACK)
     }
 
     /// Whether a datagram for a group is for the socket: it is in the group on the interface and hears the

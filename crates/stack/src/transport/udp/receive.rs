@@ -36,6 +36,7 @@ impl UdpLayer {
             local: SocketAddr::new(arrived.destination, header.destination_port),
             remote: SocketAddr::new(arrived.source, header.source_port),
             interface: arrived.interface,
+            routed: arrived.routed,
         };
         let datagram = Datagram {
             remote: with_scope(address.remote, arrived.interface.scope_id()),
@@ -117,7 +118,7 @@ impl UdpLayer {
         sent: &Datagram,
         cause: Option<RecordId>,
     ) {
-        let address = Address { local: sent.remote, remote: sent.local, interface: on };
+        let address = Address { local: sent.remote, remote: sent.local, interface: on, routed: false };
         let datagram = Datagram {
             remote: with_scope(sent.local, on.scope_id()),
             local: sent.remote,
@@ -176,7 +177,9 @@ impl UdpLayer {
 
     /// The socket that sent a datagram from `local` to `remote`.
     fn find_sender(&self, local: SocketAddr, remote: SocketAddr) -> Option<UdpId> {
-        self.ports.find(&self.sockets, &Address { local, remote, interface: InterfaceId::LOOPBACK })
+        // Whoever may send from an address that is routed to us does so on purpose.
+        let interface = InterfaceId::LOOPBACK;
+        self.ports.find(&self.sockets, &Address { local, remote, interface, routed: true })
     }
 }
 

@@ -133,7 +133,7 @@ impl UdpSocket {
 
     /// Whether the program speaks IPv6 to the socket, so that IPv4 addresses are shown as mapped ones.
     pub(crate) fn speaks_v6(&self) -> bool {
-        self.bind.local.is_ipv6()
+        self.bind.local.socket_addr().is_ipv6()
     }
 
     /// What it was opened with.

@@ -184,3 +184,41 @@ fn connected_sockets_that_share_a_port_each_hear_their_peer() {
     host.receive_packet(&udp_packet("192.0.2.2", "192.0.2.1", (2000, 7), b"x"));
     assert_eq!(host.drops(), [(DropReason::UdpNoSocket, 1)]);
 }
+
+/// A gateway takes what others send to addresses that it has not, and answers from there.
+#[test]
+fn a_socket_at_a_routed_network_hears_all_its_ports_and_answers_from_where_it_was_asked() {
+    let network: crate::IpCidr = "203.0.113.0/24".parse().unwrap();
+    let mut host = Host::new().knows_neighbour();
+    let eth0 = host.eth0;
+    host.stack.add_local_prefix(eth0, network).unwrap();
+    let id = open(&mut host, UdpBind::any(network)).unwrap();
+    assert_eq!(open(&mut host, UdpBind::any(network)), Err(BindError::AddressInUse));
+    let own = bind(&mut host, "203.0.113.5:53").unwrap();
+    for (destination, port) in [("203.0.113.5", 7), ("203.0.113.9", 8), ("203.0.113.5", 53)] {
+        host.receive_packet(&udp_packet("192.0.2.2", destination, (9, port), b"x"));
+    }
+    assert_eq!(received(&mut host, own).len(), 1, "who names the address comes first");
+    let mut udp = host.stack.udp(host.now, id).unwrap();
+    let (first, second) = (udp.recv().unwrap(), udp.recv().unwrap());
+    assert_eq!((first.destination, first.destination_port), ("203.0.113.5".parse().unwrap(), 7));
+    assert_eq!((second.destination, second.destination_port), ("203.0.113.9".parse().unwrap(), 8));
+
+    let answer = SendDatagram::to(b"y", second.source);
+    for (source, source_port) in [(None, None), (Some(second.destination), None), (None, Some(8))] {
+        let refused = udp.send_msg(&SendDatagram { source, source_port, ..answer });
+        assert_eq!(refused, Err(UdpError::BadDestination));
+    }
+    let foreign = SendDatagram { source: Some("192.0.2.1".parse().unwrap()), source_port: Some(8), ..answer };
+    assert_eq!(udp.send_msg(&foreign), Err(UdpError::BadDestination));
+    assert_eq!(udp.connect(second.source), Err(UdpError::BadDestination));
+    let answer = SendDatagram { source: Some(second.destination), source_port: Some(8), ..answer };
+    udp.send_msg(&answer).unwrap();
+    let sent = host.sent();
+    assert_eq!(sent[0][EthernetHeader::LEN + 12..][..12], [203, 0, 113, 9, 192, 0, 2, 2, 0, 8, 0, 9]);
+
+    host.receive_packet(&udp_packet("192.0.2.2", "192.0.2.1", (9, 7), b"x"));
+    assert_eq!(host.drops(), [(DropReason::UdpNoSocket, 1)], "the host's own ports stay closed");
+    host.stack.udp(host.now, id).unwrap().close();
+    open(&mut host, UdpBind::any(network)).unwrap();
+}
