@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 
-use fathom_stack::{BindError, ConnectError, IcmpError, TcpError, UdpError};
+use fathom_stack::{BindError, ConnectError, GroupError, IcmpError, TcpError, UdpError};
 
 /// What failed, and towards whom: the inside of the [`io::Error`]s of sockets.
 #[derive(Debug)]
@@ -61,12 +61,26 @@ impl Failed<()> {
             UdpError::WouldBlock => return ErrorKind::WouldBlock.into(),
             UdpError::TooLarge | UdpError::BadDestination => ErrorKind::InvalidInput,
             UdpError::NotConnected => ErrorKind::NotConnected,
+            UdpError::BroadcastDenied => ErrorKind::PermissionDenied,
             UdpError::Refused => ErrorKind::ConnectionRefused,
             UdpError::HostUnreachable => ErrorKind::HostUnreachable,
             UdpError::NetworkUnreachable => ErrorKind::NetworkUnreachable,
             UdpError::MemoryLimit => ErrorKind::OutOfMemory,
         };
         failed(kind, remote.map_or(Whom::Nobody, Whom::Socket), error)
+    }
+
+    pub(crate) fn group(error: GroupError, group: IpAddr) -> io::Error {
+        let kind = match error {
+            GroupError::NotMulticast | GroupError::BadSource | GroupError::OtherFilter => {
+                ErrorKind::InvalidInput
+            }
+            GroupError::NoSuchInterface => ErrorKind::NotFound,
+            GroupError::AlreadyJoined => ErrorKind::AddrInUse,
+            GroupError::NotJoined => ErrorKind::AddrNotAvailable,
+            GroupError::TooMany => ErrorKind::QuotaExceeded,
+        };
+        failed(kind, Whom::Address(group), error)
     }
 
     pub(crate) fn icmp(error: IcmpError, to: IpAddr) -> io::Error {
@@ -84,6 +98,7 @@ fn bind_kind(error: BindError) -> ErrorKind {
     match error {
         BindError::AddressInUse | BindError::PortsExhausted => ErrorKind::AddrInUse,
         BindError::AddressNotAvailable => ErrorKind::AddrNotAvailable,
+        BindError::NoSuchInterface => ErrorKind::NotFound,
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fathom_record::Recorder;
-use fathom_stack::{InterfaceId, Stack};
+use fathom_stack::{InterfaceId, Stack, UdpBind};
 use fathom_wire::Instant;
 
 use crate::resolve::Resolve;
@@ -212,6 +212,14 @@ impl Host {
     /// Those of [`UdpSocket::bind`].
     pub fn udp_bind(&self, at: SocketAddr) -> io::Result<UdpSocket> {
         UdpSocket::bind_now(self, at)
+    }
+
+    /// Opens a UDP socket as `bind` says: shared, dual-stack, on one interface, at a routed network.
+    ///
+    /// # Errors
+    /// Those of [`UdpSocket::bind_with`].
+    pub fn udp_bind_with(&self, bind: UdpBind) -> io::Result<UdpSocket> {
+        UdpSocket::bind_with(self, bind)
     }
 
     /// Opens a socket for ICMP echo requests.

@@ -27,9 +27,10 @@ mod wakers;
 pub use fathom_record::{FlowId, InterfaceIndex, Kind, Layer, Outcome, Record, RecordId, SpanId};
 pub use fathom_stack::{
     Config, Family, IcmpErrorKind, IcmpEvent, IcmpEventKind, Interface, InterfaceId, IpCidr, Keepalive,
-    LocalPrefix, Medium, ReceivedDatagram, Route, Seed, Stack, TcpConfig, TcpInfo, TcpOptions,
+    ListenAt, LocalPrefix, Medium, PathMtuDiscovery, ReceivedDatagram, RecvMeta, Route, Seed, SendDatagram,
+    Stack, TcpConfig, TcpInfo, TcpOptions, UdpBind, UdpError, UdpErrorReport, UdpOptions,
 };
-pub use fathom_wire::{EthernetAddress, Instant};
+pub use fathom_wire::{Ecn, EthernetAddress, Instant};
 
 pub use host::Host;
 pub use icmp::IcmpSocket;

@@ -1,22 +1,33 @@
 //! UDP sockets.
 
+mod message;
+mod multicast;
+mod options;
+
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use fathom_stack::{ReceivedDatagram, Udp, UdpId};
+use fathom_stack::{ListenAt, Udp, UdpBind, UdpId};
 
 use crate::Host;
 use crate::error::{Failed, not_connected};
+use crate::ready::{Interest, Ready};
 use crate::socket::Socket;
-use crate::wakers::Interest;
+use crate::wakers;
 
 /// A UDP socket. A clone is another handle of the same socket; the last one closes it.
 ///
 /// Every operation takes `&self`, and any number of tasks may wait for either direction.
+///
+/// An operation reports first what an earlier datagram met, once: a socket that is connected, or asks for
+/// [reports](UdpSocket::set_report_errors), learns so that nobody listens
+/// ([`ConnectionRefused`](io::ErrorKind::ConnectionRefused)) or that the peer is out of reach
+/// ([`HostUnreachable`](io::ErrorKind::HostUnreachable),
+/// [`NetworkUnreachable`](io::ErrorKind::NetworkUnreachable)).
 #[derive(Clone)]
 pub struct UdpSocket {
     inner: Arc<Inner>,
@@ -28,7 +39,7 @@ struct Inner {
 
 impl UdpSocket {
     /// Opens a socket at an address of `host`: an unspecified one means all of them, port 0 lets the host
-    /// choose.
+    /// choose. `[::]` is at the IPv4 addresses too.
     ///
     /// # Errors
     /// [`AddrInUse`](io::ErrorKind::AddrInUse) when another socket has the port,
@@ -38,8 +49,20 @@ impl UdpSocket {
     }
 
     pub(crate) fn bind_now(host: &Host, at: SocketAddr) -> io::Result<UdpSocket> {
+        UdpSocket::bind_with(host, UdpBind::at(at))
+    }
+
+    /// Opens a socket as `bind` says.
+    ///
+    /// # Errors
+    /// Those of [`UdpSocket::bind`]; [`NotFound`](io::ErrorKind::NotFound) when there is no such interface.
+    pub fn bind_with(host: &Host, bind: UdpBind) -> io::Result<UdpSocket> {
+        let at = match bind.local {
+            ListenAt::Socket(at) => at,
+            ListenAt::Network(network) => SocketAddr::new(network.address(), 0),
+        };
         let socket = Socket::open(host, |stack, now| {
-            stack.udp_bind(now, at).map_err(|error| Failed::bind(error, at))
+            stack.udp_bind_with(now, bind).map_err(|error| Failed::bind(error, at))
         })?;
         Ok(UdpSocket { inner: Arc::new(Inner { socket }) })
     }
@@ -65,93 +88,43 @@ impl UdpSocket {
         self.look(|udp| udp.remote().ok_or_else(not_connected))
     }
 
-    /// Ties the socket to a peer: it receives from no other, and learns of errors on the way there.
+    /// Ties the socket to a peer: it receives from no other, and learns of errors on the way there. It may be
+    /// tied to another later.
     ///
     /// # Errors
-    /// [`NetworkUnreachable`](io::ErrorKind::NetworkUnreachable) when no route leads to the peer.
+    /// [`NetworkUnreachable`](io::ErrorKind::NetworkUnreachable) when no route leads to the peer;
+    /// [`PermissionDenied`](io::ErrorKind::PermissionDenied) for a broadcast address, unless
+    /// [`UdpSocket::set_broadcast`] allows it.
     pub fn connect(&self, to: SocketAddr) -> io::Result<()> {
         self.act(|udp| udp.connect(to).map_err(|error| Failed::udp(error, Some(to))))
     }
 
+    /// Takes the socket from its peer: it receives from everybody again.
+    ///
+    /// # Errors
+    /// None, as long as the host's stack knows the socket.
+    pub fn disconnect(&self) -> io::Result<()> {
+        self.act(|udp| {
+            udp.disconnect();
+            Ok(())
+        })
+    }
+
+    // ---- sending ----
+
     /// Sends a datagram.
     ///
     /// # Errors
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) when it is too long; otherwise an error that an earlier
-    /// datagram met, such as [`ConnectionRefused`](io::ErrorKind::ConnectionRefused), reported once.
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) when it is too long,
+    /// [`PermissionDenied`](io::ErrorKind::PermissionDenied) when it is for everybody and
+    /// [`UdpSocket::set_broadcast`] does not allow that; otherwise what an earlier datagram met.
     pub async fn send_to(&self, data: &[u8], to: SocketAddr) -> io::Result<usize> {
         poll_fn(|cx| self.poll_send_to(cx, data, to)).await
     }
 
-    /// Sends a datagram to the peer that the socket is connected to.
-    ///
-    /// # Errors
-    /// [`NotConnected`](io::ErrorKind::NotConnected) without a peer; otherwise as [`UdpSocket::send_to`].
-    pub async fn send(&self, data: &[u8]) -> io::Result<usize> {
-        poll_fn(|cx| self.poll_send(cx, data)).await
-    }
-
-    /// Receives a datagram and the address it came from. What does not fit `out` is lost.
-    ///
-    /// # Errors
-    /// An error that a datagram sent before met, reported once.
-    pub async fn recv_from(&self, out: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        poll_fn(|cx| self.poll_recv_from(cx, out)).await
-    }
-
-    /// Receives a datagram without a copy, with all that is known of it: the address it was sent to, its
-    /// hop limit and its congestion mark.
-    ///
-    /// # Errors
-    /// As [`UdpSocket::recv_from`].
-    pub async fn recv_datagram(&self) -> io::Result<ReceivedDatagram> {
-        poll_fn(|cx| self.poll_recv_datagram(cx)).await
-    }
-
-    /// Sends a datagram from one of the host's addresses: that of a question, where the socket is open at
-    /// all of them (RFC 8085 5.1.1).
-    ///
-    /// # Errors
-    /// As [`UdpSocket::send_to`]; [`InvalidInput`](io::ErrorKind::InvalidInput) when the source is not ours.
-    pub async fn send_from(&self, source: IpAddr, data: &[u8], to: SocketAddr) -> io::Result<usize> {
-        let send = |udp: &mut Udp<'_>| {
-            udp.send_from(Some(source), data, to).map_err(|error| Failed::udp(error, Some(to)))
-        };
-        poll_fn(|cx| self.poll(cx, Interest::Write, send)).await
-    }
-
-    /// Receives a datagram from the peer that the socket is connected to.
-    ///
-    /// # Errors
-    /// As [`UdpSocket::recv_from`].
-    pub async fn recv(&self, out: &mut [u8]) -> io::Result<usize> {
-        Ok(self.recv_from(out).await?.0)
-    }
-
     /// Sends a datagram, as [`UdpSocket::send_to`].
     pub fn poll_send_to(&self, cx: &mut Context<'_>, data: &[u8], to: SocketAddr) -> Poll<io::Result<usize>> {
-        self.poll(cx, Interest::Write, |udp| send_to(udp, data, to))
-    }
-
-    /// Sends a datagram to the peer, as [`UdpSocket::send`].
-    pub fn poll_send(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll(cx, Interest::Write, |udp| send(udp, data))
-    }
-
-    /// Receives a datagram, as [`UdpSocket::recv_from`].
-    pub fn poll_recv_from(
-        &self,
-        cx: &mut Context<'_>,
-        out: &mut [u8],
-    ) -> Poll<io::Result<(usize, SocketAddr)>> {
-        self.poll(cx, Interest::Read, |udp| recv_from(udp, out))
-    }
-
-    /// Receives a datagram, as [`UdpSocket::recv_datagram`].
-    pub fn poll_recv_datagram(&self, cx: &mut Context<'_>) -> Poll<io::Result<ReceivedDatagram>> {
-        self.poll(cx, Interest::Read, |udp| {
-            let remote = udp.remote();
-            udp.recv().map_err(|error| Failed::udp(error, remote))
-        })
+        self.poll(cx, wakers::Interest::Write, |udp| send_to(udp, data, to))
     }
 
     /// Sends a datagram if there is room for it.
@@ -162,12 +135,44 @@ impl UdpSocket {
         self.act(|udp| send_to(udp, data, to))
     }
 
+    /// Sends a datagram to the peer that the socket is connected to.
+    ///
+    /// # Errors
+    /// [`NotConnected`](io::ErrorKind::NotConnected) without a peer; otherwise as [`UdpSocket::send_to`].
+    pub async fn send(&self, data: &[u8]) -> io::Result<usize> {
+        poll_fn(|cx| self.poll_send(cx, data)).await
+    }
+
+    /// Sends a datagram to the peer, as [`UdpSocket::send`].
+    pub fn poll_send(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll(cx, wakers::Interest::Write, |udp| send(udp, data))
+    }
+
     /// Sends a datagram to the peer if there is room for it.
     ///
     /// # Errors
     /// As [`UdpSocket::try_send_to`] and [`UdpSocket::send`].
     pub fn try_send(&self, data: &[u8]) -> io::Result<usize> {
         self.act(|udp| send(udp, data))
+    }
+
+    // ---- receiving ----
+
+    /// Receives a datagram and the address it came from. What does not fit `out` is lost.
+    ///
+    /// # Errors
+    /// What a datagram sent before met, once.
+    pub async fn recv_from(&self, out: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        poll_fn(|cx| self.poll_recv_from(cx, out)).await
+    }
+
+    /// Receives a datagram, as [`UdpSocket::recv_from`].
+    pub fn poll_recv_from(
+        &self,
+        cx: &mut Context<'_>,
+        out: &mut [u8],
+    ) -> Poll<io::Result<(usize, SocketAddr)>> {
+        self.poll(cx, wakers::Interest::Read, |udp| recv_from(udp, out))
     }
 
     /// Receives a datagram if one is there.
@@ -178,6 +183,19 @@ impl UdpSocket {
         self.act(|udp| recv_from(udp, out))
     }
 
+    /// Receives a datagram from the peer that the socket is connected to.
+    ///
+    /// # Errors
+    /// As [`UdpSocket::recv_from`].
+    pub async fn recv(&self, out: &mut [u8]) -> io::Result<usize> {
+        Ok(self.recv_from(out).await?.0)
+    }
+
+    /// Receives a datagram from the peer, as [`UdpSocket::recv`].
+    pub fn poll_recv(&self, cx: &mut Context<'_>, out: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.poll_recv_from(cx, out).map_ok(|(len, _)| len)
+    }
+
     /// Receives a datagram from the peer if one is there.
     ///
     /// # Errors
@@ -186,33 +204,146 @@ impl UdpSocket {
         Ok(self.try_recv_from(out)?.0)
     }
 
+    /// Copies the oldest datagram, as far as it fits, and leaves it to be received.
+    ///
+    /// # Errors
+    /// As [`UdpSocket::recv_from`].
+    pub async fn peek_from(&self, out: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        poll_fn(|cx| self.poll_peek_from(cx, out)).await
+    }
+
+    /// Copies the oldest datagram, as [`UdpSocket::peek_from`].
+    pub fn poll_peek_from(
+        &self,
+        cx: &mut Context<'_>,
+        out: &mut [u8],
+    ) -> Poll<io::Result<(usize, SocketAddr)>> {
+        self.poll(cx, wakers::Interest::Read, |udp| peek_from(udp, out))
+    }
+
+    /// Copies the oldest datagram if one is there.
+    ///
+    /// # Errors
+    /// As [`UdpSocket::try_recv_from`].
+    pub fn try_peek_from(&self, out: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        self.act(|udp| peek_from(udp, out))
+    }
+
+    /// Copies the oldest datagram of the peer, as far as it fits, and leaves it to be received.
+    ///
+    /// # Errors
+    /// As [`UdpSocket::recv`].
+    pub async fn peek(&self, out: &mut [u8]) -> io::Result<usize> {
+        Ok(self.peek_from(out).await?.0)
+    }
+
+    /// Copies the oldest datagram of the peer, as [`UdpSocket::peek`].
+    pub fn poll_peek(&self, cx: &mut Context<'_>, out: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.poll_peek_from(cx, out).map_ok(|(len, _)| len)
+    }
+
+    /// Copies the oldest datagram of the peer if one is there.
+    ///
+    /// # Errors
+    /// As [`UdpSocket::try_recv`].
+    pub fn try_peek(&self, out: &mut [u8]) -> io::Result<usize> {
+        Ok(self.try_peek_from(out)?.0)
+    }
+
+    /// Waits for a datagram and tells who sent it. It is still to be received.
+    ///
+    /// # Errors
+    /// As [`UdpSocket::recv_from`].
+    pub async fn peek_sender(&self) -> io::Result<SocketAddr> {
+        poll_fn(|cx| self.poll_peek_sender(cx)).await
+    }
+
+    /// Waits for a datagram, as [`UdpSocket::peek_sender`].
+    pub fn poll_peek_sender(&self, cx: &mut Context<'_>) -> Poll<io::Result<SocketAddr>> {
+        self.poll_peek_from(cx, &mut []).map_ok(|(_, sender)| sender)
+    }
+
+    /// Tells who sent the oldest datagram, if one is there.
+    ///
+    /// # Errors
+    /// As [`UdpSocket::try_recv_from`].
+    pub fn try_peek_sender(&self) -> io::Result<SocketAddr> {
+        Ok(self.try_peek_from(&mut [])?.1)
+    }
+
+    // ---- readiness ----
+
+    /// Waits until the socket is ready for something of what `interest` names. Nothing is taken by asking,
+    /// errors neither. Dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// [`NetworkDown`](io::ErrorKind::NetworkDown) when the host shuts down.
+    pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
+        poll_fn(|cx| self.poll_ready(cx, interest)).await
+    }
+
     /// Waits until a datagram or an error is there.
     ///
     /// # Errors
-    /// [`NotConnected`](io::ErrorKind::NotConnected) when the socket is gone.
+    /// Those of [`UdpSocket::ready`].
     pub async fn readable(&self) -> io::Result<()> {
-        poll_fn(|cx| self.poll_readable(cx)).await
+        poll_fn(|cx| self.poll_recv_ready(cx)).await
     }
 
-    /// Waits until there is room for a datagram.
+    /// Waits until a datagram or an error is there. Any number of tasks may wait.
+    pub fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_ready(cx, Interest::READABLE).map_ok(drop)
+    }
+
+    /// Waits until there is room for a datagram of any size that the socket can send, or an error is there.
     ///
     /// # Errors
-    /// [`NotConnected`](io::ErrorKind::NotConnected) when the socket is gone.
+    /// Those of [`UdpSocket::ready`].
     pub async fn writable(&self) -> io::Result<()> {
-        poll_fn(|cx| self.poll_writable(cx)).await
+        poll_fn(|cx| self.poll_send_ready(cx)).await
     }
 
-    /// Waits until a datagram or an error is there.
-    pub fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_ready(cx, Interest::Read)
+    /// Waits until there is room, as [`UdpSocket::writable`]. Any number of tasks may wait.
+    pub fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_ready(cx, Interest::WRITABLE).map_ok(drop)
     }
 
-    /// Waits until there is room for a datagram.
-    pub fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_ready(cx, Interest::Write)
+    /// Runs `operation` if the socket is ready for something of what `interest` names.
+    ///
+    /// # Errors
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) when it is not; otherwise those of `operation`.
+    pub fn try_io<R>(&self, interest: Interest, operation: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
+        let ready = self.look(|udp| Ok(ready_now(udp)))?;
+        if interest.of(ready).is_empty() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        operation()
     }
 
-    /// The error that waits to be reported, which then no longer does.
+    /// Runs `operation` whenever the socket becomes ready for something of what `interest` names, until it
+    /// gives something else than [`WouldBlock`](io::ErrorKind::WouldBlock).
+    ///
+    /// # Errors
+    /// Those of `operation`, and those of [`UdpSocket::ready`].
+    pub async fn async_io<R>(
+        &self,
+        interest: Interest,
+        mut operation: impl FnMut() -> io::Result<R>,
+    ) -> io::Result<R> {
+        poll_fn(|cx| {
+            ready!(self.poll_ready(cx, interest))?;
+            // Before the attempt, so that no event comes between; and what was ready before it says nothing
+            // of the time after.
+            self.inner.socket.wake_at_next(cx, interest)?;
+            match operation() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+                result => Poll::Ready(result),
+            }
+        })
+        .await
+    }
+
+    /// The error that waits to be reported, which no longer does then.
     ///
     /// # Errors
     /// [`NotConnected`](io::ErrorKind::NotConnected) when the socket is gone.
@@ -223,14 +354,10 @@ impl UdpSocket {
         })
     }
 
-    /// Waits until an operation of the kind would not wait.
-    fn poll_ready(&self, cx: &mut Context<'_>, interest: Interest) -> Poll<io::Result<()>> {
-        self.poll(cx, interest, |udp| {
-            let ready = match interest {
-                Interest::Read => udp.is_readable(),
-                Interest::Write => udp.is_writable(),
-            };
-            if ready { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
+    fn poll_ready(&self, cx: &mut Context<'_>, interest: Interest) -> Poll<io::Result<Ready>> {
+        self.inner.socket.poll_ready(cx, interest, |stack, now, id| match stack.udp(now, id) {
+            Some(mut udp) => Ok(ready_now(&mut udp)),
+            None => Err(not_connected()),
         })
     }
 
@@ -251,7 +378,7 @@ impl UdpSocket {
     fn poll<R>(
         &self,
         cx: &mut Context<'_>,
-        interest: Interest,
+        interest: wakers::Interest,
         f: impl FnOnce(&mut Udp<'_>) -> io::Result<R>,
     ) -> Poll<io::Result<R>> {
         self.inner.socket.poll(cx, interest, |stack, now, id| match stack.udp(now, id) {
@@ -278,6 +405,20 @@ impl fmt::Debug for UdpSocket {
     }
 }
 
+fn ready_now(udp: &mut Udp<'_>) -> Ready {
+    let mut ready = Ready::EMPTY;
+    if udp.is_readable() {
+        ready |= Ready::READABLE;
+    }
+    if udp.is_writable() {
+        ready |= Ready::WRITABLE;
+    }
+    if udp.has_error() {
+        ready |= Ready::ERROR;
+    }
+    ready
+}
+
 fn send_to(udp: &mut Udp<'_>, data: &[u8], to: SocketAddr) -> io::Result<usize> {
     udp.send_to(data, to).map_err(|error| Failed::udp(error, Some(to)))
 }
@@ -290,4 +431,10 @@ fn send(udp: &mut Udp<'_>, data: &[u8]) -> io::Result<usize> {
 fn recv_from(udp: &mut Udp<'_>, out: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
     let remote = udp.remote();
     udp.recv_from(out).map_err(|error| Failed::udp(error, remote))
+}
+
+fn peek_from(udp: &mut Udp<'_>, out: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+    let remote = udp.remote();
+    let meta = udp.peek_msg(out).map_err(|error| Failed::udp(error, remote))?;
+    Ok((meta.len, meta.source))
 }

@@ -13,8 +13,8 @@ use crate::internet::transmit::{Hop, route};
 use crate::packet::ip_header_len;
 use crate::socket::{SocketId, UdpId};
 use crate::transport::udp::{
-    BindError, Datagram, MAX_SEGMENTS, PathMtuDiscovery, UdpBind, UdpError, UdpErrorReport, UdpOptions,
-    UdpSocket, shown,
+    BindError, Datagram, MAX_DATA, MAX_SEGMENTS, PathMtuDiscovery, UdpBind, UdpError, UdpErrorReport,
+    UdpOptions, UdpSocket, shown,
 };
 
 pub use groups::GroupError;
@@ -250,7 +250,10 @@ impl Udp<'_> {
     /// when the socket is not connected or no route leads there.
     pub fn path_mtu(&self) -> Option<usize> {
         let remote = self.socket()?.remote?;
-        let (_, hop) = self.stack.way(self.source(None, remote).ok()?, remote.ip(), self.scope(remote, None).ok()?).ok()?;
+        let (_, hop) = self
+            .stack
+            .way(self.source(None, remote).ok()?, remote.ip(), self.scope(remote, None).ok()?)
+            .ok()?;
         let internet = &self.stack.internet;
         Some(internet.path_mtus.get(self.now, remote.ip(), internet.interface(hop.interface).mtu))
     }
@@ -267,15 +270,24 @@ impl Udp<'_> {
 
     /// Whether a datagram, or an error, waits to be taken.
     pub fn is_readable(&self) -> bool {
-        self.socket()
-            .is_some_and(|socket| socket.error.is_some() || socket.has_report() || !socket.incoming.is_empty())
+        self.socket().is_some_and(|socket| {
+            socket.error.is_some() || socket.has_report() || !socket.incoming.is_empty()
+        })
     }
 
-    /// Whether a datagram of ordinary size would find room.
+    /// Whether any datagram that the socket can send at all would find room.
     pub fn is_writable(&self) -> bool {
+        let overhead = self.stack.shared.config.datagram.overhead;
         self.socket().is_some_and(|socket| {
-            socket.error.is_some() || socket.outgoing_bytes() * 2 < socket.options.send_buffer
+            let limit = socket.options.send_buffer;
+            let largest = (MAX_DATA + overhead).min(limit);
+            socket.error.is_some() || socket.outgoing_bytes() + largest <= limit
         })
+    }
+
+    /// Whether an error waits to be reported.
+    pub fn has_error(&self) -> bool {
+        self.socket().is_some_and(|socket| socket.error.is_some() || socket.has_report())
     }
 
     /// Takes the error that ICMP reported since the last call.

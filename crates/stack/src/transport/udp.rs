@@ -18,7 +18,7 @@ use ports::Ports;
 pub use error::{BindError, UdpError, UdpErrorReport};
 pub use options::{PathMtuDiscovery, UdpBind, UdpOptions};
 pub(crate) use receive::shown;
-pub(crate) use socket::{Datagram, MAX_SEGMENTS, Taken, UdpSocket};
+pub(crate) use socket::{Datagram, MAX_DATA, MAX_SEGMENTS, Taken, UdpSocket};
 
 /// All UDP sockets.
 #[derive(Debug)]

@@ -44,7 +44,11 @@ impl Udp<'_> {
     ///
     /// # Errors
     /// [`GroupError`].
-    pub fn join_multicast(&mut self, group: IpAddr, interface: Option<InterfaceId>) -> Result<(), GroupError> {
+    pub fn join_multicast(
+        &mut self,
+        group: IpAddr,
+        interface: Option<InterfaceId>,
+    ) -> Result<(), GroupError> {
         let (group, interface, place) = self.find(group, interface)?;
         match place {
             Some(_) => Err(GroupError::AlreadyJoined),
@@ -56,7 +60,11 @@ impl Udp<'_> {
     ///
     /// # Errors
     /// [`GroupError`].
-    pub fn leave_multicast(&mut self, group: IpAddr, interface: Option<InterfaceId>) -> Result<(), GroupError> {
+    pub fn leave_multicast(
+        &mut self,
+        group: IpAddr,
+        interface: Option<InterfaceId>,
+    ) -> Result<(), GroupError> {
         let (group, interface, place) = self.find(group, interface)?;
         self.change(group, interface, Some(place.ok_or(GroupError::NotJoined)?), None)
     }
@@ -180,8 +188,7 @@ impl Udp<'_> {
                 known.or_else(|| self.stack.group_interface(group)).ok_or(GroupError::NoSuchInterface)?
             }
         };
-        let is_it =
-            |membership: &Membership| membership.group == group && membership.interface == interface;
+        let is_it = |membership: &Membership| membership.group == group && membership.interface == interface;
         Ok((group, interface, socket.memberships.iter().position(is_it)))
     }
 

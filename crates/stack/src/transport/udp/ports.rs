@@ -12,8 +12,8 @@ use crate::interface::InterfaceId;
 use crate::internet::cidr::IpCidr;
 use crate::random::TableHasher;
 use crate::slab::Slab;
-use crate::stack::scope_id;
 use crate::socket::UdpId;
+use crate::stack::scope_id;
 use crate::transport::port;
 
 /// The two ends of what a connected socket hears.
@@ -189,12 +189,7 @@ impl Ports {
     }
 
     /// The socket with number `index` of a port, if a datagram for a group or for everybody is for it (too).
-    pub(super) fn member(
-        &self,
-        sockets: &Slab<UdpSocket>,
-        address: &Address,
-        index: usize,
-    ) -> Option<UdpId> {
+    pub(super) fn member(&self, sockets: &Slab<UdpSocket>, address: &Address, index: usize) -> Option<UdpId> {
         let id = *self.ports.get(&address.local.port())?.all.get(index)?;
         let socket = sockets.get(id.0)?;
         let hears = socket.remote.is_none_or(|peer| plain(peer) == address.remote);
@@ -236,9 +231,10 @@ impl UdpSocket {
         if !group.is_multicast() {
             return true;
         }
-        let joined = self.memberships.iter().find(|membership| {
-            membership.group == group && membership.interface == address.interface
-        });
+        let joined = self
+            .memberships
+            .iter()
+            .find(|membership| membership.group == group && membership.interface == address.interface);
         match joined {
             Some(membership) => membership.filter.passes(address.remote.ip()),
             None => self.options.multicast_all || crate::internet::scope::is_permanent_group(group),

@@ -136,10 +136,8 @@ impl UdpLayer {
         let Some(id) = self.find_sender(local, remote) else { return false };
         let Some(socket) = self.sockets.get_mut(id.0) else { return false };
         let what = UdpError::from_icmp(error.kind);
-        let discovers = matches!(
-            socket.options.path_mtu_discovery,
-            PathMtuDiscovery::Do | PathMtuDiscovery::Probe
-        );
+        let discovers =
+            matches!(socket.options.path_mtu_discovery, PathMtuDiscovery::Do | PathMtuDiscovery::Probe);
         let is_hard = match error.kind {
             IcmpErrorKind::PortUnreachable
             | IcmpErrorKind::ProtocolUnreachable

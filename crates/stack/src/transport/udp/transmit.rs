@@ -13,7 +13,12 @@ use crate::socket::{SocketId, UdpId};
 
 impl UdpLayer {
     /// Takes the datagram that a socket sends next, and frees a closed one after its last.
-    fn take_next(&mut self, cx: &mut Context<'_>, id: UdpId, whole: bool) -> Option<(Datagram, Fragmentation)> {
+    fn take_next(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: UdpId,
+        whole: bool,
+    ) -> Option<(Datagram, Fragmentation)> {
         let socket = self.sockets.get_mut(id.0)?;
         let fragmentation = match socket.options.path_mtu_discovery {
             PathMtuDiscovery::Off => Fragmentation::Allowed,

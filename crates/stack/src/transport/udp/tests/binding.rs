@@ -26,7 +26,11 @@ fn a_socket_at_all_ipv6_addresses_takes_ipv4_too_and_shows_it_as_mapped() {
     assert_eq!(udp.recv().unwrap().source, address("[2001:db8::2]:9"));
 
     udp.send_from(Some(four.destination), b"y", four.source).unwrap();
-    assert_eq!(udp.send_to(b"y", address("192.0.2.2:9")), Err(UdpError::BadDestination), "not in IPv6's form");
+    assert_eq!(
+        udp.send_to(b"y", address("192.0.2.2:9")),
+        Err(UdpError::BadDestination),
+        "not in IPv6's form"
+    );
     udp.connect(four.source).unwrap();
     assert_eq!(udp.remote(), Some(four.source));
     assert_eq!(udp.local(), address("[::ffff:192.0.2.1]:7"));
@@ -115,7 +119,8 @@ fn a_socket_bound_to_an_interface_hears_and_uses_that_alone() {
     let mut udp = host.stack.udp(host.now, there).unwrap();
     assert_eq!(udp.send_to(b"x", address("192.0.2.2:9")), Err(UdpError::NetworkUnreachable));
     udp.send_to(b"x", address("198.51.100.9:9")).unwrap();
-    let elsewhere = SendDatagram { interface: Some(host.eth0), ..SendDatagram::to(b"x", address("198.51.100.9:9")) };
+    let elsewhere =
+        SendDatagram { interface: Some(host.eth0), ..SendDatagram::to(b"x", address("198.51.100.9:9")) };
     assert_eq!(udp.send_msg(&elsewhere), Err(UdpError::BadDestination));
     assert!(host.stack.poll_transmit(host.now, tun0).is_some());
 

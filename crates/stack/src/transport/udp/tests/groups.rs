@@ -113,12 +113,17 @@ fn a_datagram_to_a_group_leaves_once_and_comes_to_the_members_here() {
     for (group, _) in GROUPS {
         for heard in [true, false] {
             let mut host = Host::new();
-            host.stack.add_route(host.now, crate::Route {
-                destination: if group.contains(':') { "::/0" } else { "0.0.0.0/0" }.parse().unwrap(),
-                gateway: None,
-                interface: host.eth0,
-                metric: 0,
-            }).unwrap();
+            host.stack
+                .add_route(
+                    host.now,
+                    crate::Route {
+                        destination: if group.contains(':') { "::/0" } else { "0.0.0.0/0" }.parse().unwrap(),
+                        gateway: None,
+                        interface: host.eth0,
+                        metric: 0,
+                    },
+                )
+                .unwrap();
             let [sender, member] = [8, 7].map(|port| shared(&mut host, group, port));
             join(&mut host, member, group).unwrap();
             let mut udp = host.stack.udp(host.now, sender).unwrap();

@@ -168,7 +168,8 @@ fn a_super_datagram_of_the_device_is_given_whole_or_cut() {
             let meta = udp.recv_msg(&mut [0; 1000]).unwrap();
             assert_eq!((meta.len, meta.stride), (250, 100));
         } else {
-            let lens: Vec<usize> = core::iter::from_fn(|| udp.recv().ok()).map(|got| got.data.len()).collect();
+            let lens: Vec<usize> =
+                core::iter::from_fn(|| udp.recv().ok()).map(|got| got.data.len()).collect();
             assert_eq!(lens, [100, 100, 50]);
         }
         assert_eq!(host.stack.memory_in_use(), 0);
