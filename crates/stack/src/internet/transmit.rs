@@ -129,7 +129,7 @@ pub(crate) fn transmit(
         return fragment(cx, internet, hop, departing, mtu);
     }
     let header = ip_header(cx.random, internet, &departing, departing.header.len() + data_len);
-    if let (Some(size), false) = (segment_size, departing.dont_fragment) {
+    if let (Some(size), Fragmentation::Allowed) = (segment_size, departing.fragmentation) {
         // Each piece has an identification of its own: they count up from that of the whole.
         let more = data_len.div_ceil(size.get().into()) - 1;
         internet.identifications.skip(departing.source, departing.destination, departing.protocol, more);

@@ -14,7 +14,7 @@ use crate::link::neighbour::Resolution;
 use crate::link::resolution;
 use crate::link::transmit::header_len;
 use crate::outgoing::{Outgoing, completed};
-use crate::packet::Transmission;
+use crate::packet::{Path, Transmission};
 use crate::socket::{SocketId, UdpId};
 use crate::transmit::{Transmit, Written};
 
@@ -224,7 +224,7 @@ impl Parts<'_> {
         let Some(flow) = self.flow(socket) else { return };
         let path = path(&self.cx, self.internet, &hop, flow.destination);
         if let SocketId::Udp(id) = socket {
-            self.loop_back(on, id, flow.destination);
+            self.loop_back(on, id, flow.destination, &path);
         }
         let transmission = self.transports.transmit(&mut self.cx, socket, &path);
         let Transmission::Segment(departing) = transmission else { return };
@@ -244,7 +244,7 @@ impl Parts<'_> {
 
     /// What goes to a group that this host is in on the interface, or to everybody there, comes to its own
     /// sockets too (RFC 1112 6.1).
-    fn loop_back(&mut self, on: InterfaceId, id: UdpId, destination: IpAddr) {
+    fn loop_back(&mut self, on: InterfaceId, id: UdpId, destination: IpAddr, path: &Path) {
         let is_ours = match destination.is_multicast() {
             true => self.internet.addresses.classify(on, destination) == Destination::Group,
             false => self.internet.is_broadcast(on, destination),
@@ -252,7 +252,7 @@ impl Parts<'_> {
         if !is_ours {
             return;
         }
-        if let Some(datagram) = self.transports.udp.next_for_many(id) {
+        if let Some(datagram) = self.transports.udp.next_for_many(id, path) {
             self.transports.udp.loop_back(&mut self.cx, on, &datagram, None);
         }
     }

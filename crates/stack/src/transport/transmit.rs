@@ -10,7 +10,7 @@ impl Transports {
     pub(crate) fn transmit(&mut self, cx: &mut Context<'_>, socket: SocketId, path: &Path) -> Transmission {
         match socket {
             SocketId::Tcp(id) => self.tcp.transmit(cx, id, path),
-            SocketId::Udp(id) => self.udp.transmit(cx, id),
+            SocketId::Udp(id) => self.udp.transmit(cx, id, path),
             SocketId::Icmp(id) => self.icmp.transmit(cx, id),
             SocketId::Listener(_) => Transmission::Nothing,
         }

@@ -50,7 +50,7 @@ fn datagrams(v6: bool, data: &[Vec<u8>], size: u16) -> Departing {
         protocol: IpProtocol::Udp,
         header: bytes.into_iter().collect(),
         checksum_offset: UdpHeader::CHECKSUM_OFFSET as u8,
-        dont_fragment: false,
+        fragmentation: Fragmentation::Allowed,
         ..departing(v6, &tcp_header(0, TcpFlags::ACK), data, size)
     }
 }

@@ -49,41 +49,43 @@ impl UdpLayer {
             ecn: arrived.ecn,
             at: cx.now,
         };
-        let cause = arrived.cause;
+        let one = match arrived.broadcast {
+            true => None,
+            false => self.ports.find(&self.sockets, &address),
+        };
+        let mut found = one.is_some();
         // What was merged behind it differs in the data only.
-        let mut followers = arrived.followers.into_iter();
-        let mut next = Some(datagram.data.clone());
-        while let Some(data) = next {
+        let followers = arrived.followers.into_iter();
+        for data in core::iter::once(datagram.data.clone()).chain(followers) {
             let datagram = Datagram { data, ..datagram.clone() };
-            let found = match arrived.broadcast {
-                true => self.deliver_to_all(cx, &address, &datagram, cause),
-                false => self.ports.find(&self.sockets, &address).map(|id| {
-                    self.deliver(cx, id, address.interface, datagram, cause);
-                }),
-            };
-            if found.is_none() {
-                let (reason, what) = (DropReason::UdpNoSocket, Unreachable::Port);
-                return Disposition::Unreachable(reason, what, arrived.invoking);
+            match one {
+                Some(id) => self.deliver(cx, id, address.interface, datagram, arrived.cause),
+                None if arrived.broadcast => {
+                    found |= self.deliver_to_all(cx, &address, &datagram, arrived.cause);
+                }
+                None => break,
             }
-            next = followers.next();
         }
-        Disposition::Accepted
+        match found {
+            true => Disposition::Accepted,
+            false => Disposition::Unreachable(DropReason::UdpNoSocket, Unreachable::Port, arrived.invoking),
+        }
     }
 
-    /// RFC 1122 4.1.3.5, RFC 1112 7.2: each socket that listens there gets what was sent to many. `None` when
-    /// there is none.
+    /// RFC 1122 4.1.3.5, RFC 1112 7.2: each socket that listens there gets what was sent to many. Whether there
+    /// is one is told.
     fn deliver_to_all(
         &mut self,
         cx: &mut Context<'_>,
         address: &Address,
         datagram: &Datagram,
         cause: Option<RecordId>,
-    ) -> Option<()> {
-        let mut found = None;
+    ) -> bool {
+        let mut found = false;
         for index in 0..self.ports.count(address.local.port()) {
             if let Some(id) = self.ports.member(&self.sockets, address, index) {
                 self.deliver(cx, id, address.interface, datagram.clone(), cause);
-                found = Some(());
+                found = true;
             }
         }
         found

@@ -50,6 +50,11 @@ impl Datagram {
         self.segment_size.map_or(self.data.len(), |size| self.data.len().min(size.get().into()))
     }
 
+    /// How many datagrams it is.
+    pub(super) fn count(&self) -> u64 {
+        self.segment_size.map_or(1, |size| self.data.len().div_ceil(size.get().into()) as u64)
+    }
+
     /// Cuts the first datagram off; the rest stays. `None` when there is no rest.
     pub(super) fn split_first(&mut self) -> Option<Datagram> {
         let len = self.first_len();
@@ -173,10 +178,7 @@ impl UdpSocket {
             }
             datagram.segment_size = None;
         }
-        let count = match datagram.segment_size {
-            Some(size) => datagram.data.len().div_ceil(size.get().into()) as u64,
-            None => 1,
-        };
+        let count = datagram.count();
         match self.deliver_one(cx, datagram) {
             Ok(()) => (taken + count, None),
             Err(reason) => (taken, Some(reason)),

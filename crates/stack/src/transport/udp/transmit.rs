@@ -8,7 +8,7 @@ use fathom_wire::{IpProtocol, UdpHeader};
 use super::{Datagram, PathMtuDiscovery, UdpError, UdpErrorReport, UdpLayer};
 use crate::context::Context;
 use crate::event::Readiness;
-use crate::packet::{Departing, Fragmentation, Transmission};
+use crate::packet::{Departing, Fragmentation, Path, Transmission, ip_header_len};
 use crate::socket::{SocketId, UdpId};
 
 impl UdpLayer {
@@ -42,19 +42,24 @@ impl UdpLayer {
     }
 
     /// The datagram that a socket sends next, if those who listen on this host are to hear it too.
-    pub(crate) fn next_for_many(&self, id: UdpId) -> Option<Datagram> {
+    pub(crate) fn next_for_many(&self, id: UdpId, path: &Path) -> Option<Datagram> {
         let socket = self.sockets.get(id.0)?;
         let mut next = socket.outgoing.front()?.clone();
         let loops = !next.remote.ip().is_multicast() || socket.options.multicast_loop;
-        loops.then(|| next.split_first().unwrap_or(next))
+        if !loops || fits_whole(&next, path) {
+            return loops.then_some(next);
+        }
+        next.split_first().or(Some(next))
     }
 
     /// The next datagram of a socket.
-    pub(crate) fn transmit(&mut self, cx: &mut Context<'_>, id: UdpId) -> Transmission {
-        let Some((datagram, fragmentation)) = self.take_next(cx, id, false) else {
+    pub(crate) fn transmit(&mut self, cx: &mut Context<'_>, id: UdpId, path: &Path) -> Transmission {
+        let next = self.sockets.get(id.0).and_then(|socket| socket.outgoing.front());
+        let whole = next.is_some_and(|next| fits_whole(next, path));
+        let Some((datagram, fragmentation)) = self.take_next(cx, id, whole) else {
             return Transmission::Nothing;
         };
-        cx.counters.udp_sent += 1;
+        cx.counters.udp_sent += datagram.count();
         let header = UdpHeader {
             source_port: datagram.local.port(),
             destination_port: datagram.remote.port(),
@@ -77,13 +82,13 @@ impl UdpLayer {
             header: bytes.into_iter().collect(),
             checksum_offset: UdpHeader::CHECKSUM_OFFSET as u8,
             slices,
-            segment_size: None,
+            segment_size: datagram.segment_size,
             fragmentation,
             cause: cx.record(None, || Engine::Packet { why: SendReason::Datagram }),
         })
     }
 
-    /// Lets the next datagram of a socket go that cannot leave, and tells the program if the socket has one
+    /// Lets the next datagram, or datagrams, of a socket go that cannot leave, and tells the program if the socket has one
     /// peer only, or reads reports. Gives the datagram's length.
     pub(crate) fn fail_next(&mut self, cx: &mut Context<'_>, id: UdpId, reason: DropReason) -> Option<usize> {
         let (datagram, _) = self.take_next(cx, id, true)?;
@@ -115,4 +120,11 @@ impl UdpLayer {
         socket.report(cx, UdpErrorReport { error, icmp, offender, destination, data, received_at });
         cx.events.push(SocketId::Udp(id), Readiness::ERROR | Readiness::READABLE);
     }
+}
+
+/// Whether several datagrams go down in one piece, for the device or the layers below to cut. Those that are
+/// larger than the path takes each become fragments, one after the other.
+fn fits_whole(datagram: &Datagram, path: &Path) -> bool {
+    let headers = ip_header_len(datagram.remote.ip()) + UdpHeader::LEN;
+    headers + datagram.first_len() <= path.mtu && headers + datagram.data.len() <= path.max_bytes
 }

@@ -175,3 +175,46 @@ fn a_super_datagram_of_the_device_is_given_whole_or_cut() {
         assert_eq!(host.stack.memory_in_use(), 0);
     }
 }
+
+/// Where the device cuts, many datagrams leave as one frame; where they do not fit the path, each is cut on
+/// its own.
+#[test]
+fn a_device_that_cuts_gets_many_datagrams_in_one_piece() {
+    let offload = crate::Offload { udp_segmentation: true, transmit_checksum: true, ..Default::default() };
+    // offload, MTU, size of each datagram, lens of the frames without headers of IP and UDP
+    let table: &[(crate::Offload, usize, u16, &[usize])] = &[
+        (offload, 1500, 1000, &[2500]),
+        (crate::Offload::default(), 1500, 1000, &[1000, 1000, 500]),
+        // 572 of each datagram, and of its UDP header, fit a fragment.
+        (offload, 600, 1000, &[576, 432, 576, 432, 500]),
+    ];
+    for (offload, mtu, size_of_each, expected) in table {
+        let mut stack = crate::Stack::new(Config::default(), crate::Seed::from_u64(1));
+        let now = fathom_wire::Instant::from_millis(1);
+        let tun = crate::Interface { mtu: *mtu, offload: *offload, ..crate::Interface::ip("tun0") };
+        let tun = stack.add_interface(tun);
+        stack.add_address(now, tun, "192.0.2.1/24".parse().unwrap()).unwrap();
+        let id = stack.udp_bind(now, address("192.0.2.1:7")).unwrap();
+        let mut udp = stack.udp(now, id).unwrap();
+        udp.set_options(UdpOptions { path_mtu_discovery: PathMtuDiscovery::Off, ..udp.options() });
+        let data = [5; 2500];
+        let message = SendDatagram {
+            segment_size: size(*size_of_each),
+            ..SendDatagram::to(&data, address("192.0.2.2:9"))
+        };
+        udp.send_msg(&message).unwrap();
+        let frames: Vec<_> = core::iter::from_fn(|| stack.poll_transmit(now, tun)).collect();
+        let lens: Vec<usize> = frames
+            .iter()
+            .map(|frame| {
+                let offset = u16::from_be_bytes([frame.headers[6], frame.headers[7]]);
+                let fragment = offset & 0x3fff != 0;
+                frame.len() - 20 - if fragment { 0 } else { 8 }
+            })
+            .collect();
+        assert_eq!(&lens, expected);
+        let whole = expected.len() == 1;
+        assert_eq!(frames[0].segment_size, size(*size_of_each).filter(|_| whole));
+        assert_eq!((stack.counters().udp_sent, stack.memory_in_use()), (3, 0));
+    }
+}
