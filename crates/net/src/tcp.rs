@@ -6,6 +6,7 @@ mod connect;
 mod connection;
 mod halves;
 mod listener;
+mod options;
 mod socket;
 mod stream;
 

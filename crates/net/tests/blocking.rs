@@ -255,3 +255,37 @@ where
     is_pending.recv_timeout(LIMIT).expect("it waits");
     output
 }
+
+#[test]
+fn dropping_a_stream_that_lingers_waits_until_everything_is_delivered() {
+    let (a, b) = hosts();
+    let (client, server) = connected(&a, &b);
+    client.set_linger(Some(LIMIT)).unwrap();
+    assert_eq!(client.linger().unwrap(), Some(LIMIT));
+    (&client).write_all(&[0; 50_000]).unwrap();
+    drop(client);
+    assert_eq!(server.info().unwrap().bytes_received, 50_000);
+}
+
+#[test]
+fn dropping_a_stream_that_lingers_gives_up_after_its_time() {
+    let (a, b) = hosts();
+    let (client, server) = connected(&a, &b);
+    b.host().set_link(b.host().interfaces()[0], false);
+    client.set_linger(Some(Duration::from_millis(5))).unwrap();
+    (&client).write_all(&[0; 50_000]).unwrap();
+    on_a_thread(move || drop(client))();
+    drop(server);
+}
+
+#[test]
+fn the_time_to_live_is_that_of_the_connection() {
+    let (a, b) = hosts();
+    let (client, _server) = connected(&a, &b);
+    client.set_ttl(9).unwrap();
+    assert_eq!((client.ttl().unwrap(), client.as_async().ttl().unwrap()), (9, 9));
+    let listener = TcpListener::bind(b.host(), at("192.0.2.2:80")).unwrap();
+    listener.set_ttl(7).unwrap();
+    assert_eq!((listener.ttl().unwrap(), listener.as_async().ttl().unwrap()), (7, 7));
+    assert!(listener.take_error().unwrap().is_none());
+}

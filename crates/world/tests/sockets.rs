@@ -420,9 +420,9 @@ fn a_user_timeout_ends_a_connection_whose_peer_is_silent() {
     let mut net = net(18);
     let _listener = net.b.tcp_listen(at(B4, 80)).unwrap();
     let socket = TcpSocket::new_v4(&net.a).unwrap();
-    assert_eq!(kind(socket.set_user_timeout(ms(0))), ErrorKind::InvalidInput);
-    socket.set_user_timeout(ms(5_000)).unwrap();
-    assert_eq!(socket.user_timeout().unwrap(), ms(5_000));
+    assert_eq!(kind(socket.set_user_timeout(Some(ms(0)))), ErrorKind::InvalidInput);
+    socket.set_user_timeout(Some(ms(5_000))).unwrap();
+    assert_eq!(socket.user_timeout().unwrap(), Some(ms(5_000)));
     let mut stream = net.world.block_on(socket.connect(at(B4, 80))).unwrap().unwrap();
     let nothing = Conditions::default().loss("100%".parse().unwrap());
     net.world.set_conditions(&net.a, net.eth_a, nothing.clone(), nothing);

@@ -19,11 +19,10 @@ fn net(seed: u64) -> Pair {
     pair(seed, Conditions::default().delay(ms(1)))
 }
 
-/// Buffers that are full soon, and a peer that is given up soon.
+/// Buffers that are full soon.
 fn small(socket: &TcpSocket) {
     socket.set_send_buffer_size(8_000).unwrap();
     socket.set_recv_buffer_size(8_000).unwrap();
-    socket.set_user_timeout(Duration::from_secs(20)).unwrap();
 }
 
 /// What a task came back with.
@@ -100,7 +99,8 @@ fn every_end_of_a_connection_wakes_all_who_wait_for_it() {
     let causes: [(&str, ErrorKind, Cause); 4] = [
         ("a reset", ErrorKind::ConnectionReset, |_, _, peer| peer.abort()),
         ("data that the peer left unread", ErrorKind::ConnectionReset, |_, _, peer| drop(peer)),
-        ("a peer that is silent", ErrorKind::TimedOut, |net, _, peer| {
+        ("a peer that is silent", ErrorKind::TimedOut, |net, stream, peer| {
+            stream.set_user_timeout(Some(Duration::from_secs(20))).unwrap();
             let nothing = Conditions::default().loss("100%".parse().unwrap());
             net.world.set_conditions(&net.a, net.eth_a, nothing.clone(), nothing);
             std::mem::forget(peer);

@@ -44,6 +44,35 @@ impl TcpListener {
         Ok(TcpListener { inner: Arc::clone(&self.inner) })
     }
 
+    /// Sets the hop limit of later connections; see [`TcpListener::set_ttl`](crate::TcpListener::set_ttl).
+    ///
+    /// # Errors
+    /// Those of [`TcpListener::set_ttl`](crate::TcpListener::set_ttl).
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        self.inner.listener.set_ttl(ttl)
+    }
+
+    /// The hop limit of later connections.
+    ///
+    /// # Errors
+    /// Those of [`TcpListener::ttl`](crate::TcpListener::ttl).
+    pub fn ttl(&self) -> io::Result<u32> {
+        self.inner.listener.ttl()
+    }
+
+    /// The error that waits to be reported: none ever does at a listener.
+    ///
+    /// # Errors
+    /// None.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.inner.listener.take_error()
+    }
+
+    /// The listener as tasks use it, which has all options.
+    pub fn as_async(&self) -> &crate::TcpListener {
+        &self.inner.listener
+    }
+
     /// The next connection, and the peer's address.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! TCP sockets that block.
 
+use std::future::poll_fn;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
@@ -147,6 +148,45 @@ impl TcpStream {
         self.inner.stream.nodelay()
     }
 
+    /// Says what closing does with data that is not delivered; see
+    /// [`TcpStream::set_linger`](crate::TcpStream::set_linger). With a time that is not zero, dropping the last
+    /// handle blocks until everything is delivered, but no longer.
+    ///
+    /// # Errors
+    /// [`NotConnected`](io::ErrorKind::NotConnected) when the connection is gone.
+    pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
+        self.inner.stream.set_linger(linger)
+    }
+
+    /// What was said by [`TcpStream::set_linger`].
+    ///
+    /// # Errors
+    /// [`NotConnected`](io::ErrorKind::NotConnected) when the connection is gone.
+    pub fn linger(&self) -> io::Result<Option<Duration>> {
+        self.inner.stream.linger()
+    }
+
+    /// Sets the hop limit of the packets; see [`TcpStream::set_ttl`](crate::TcpStream::set_ttl).
+    ///
+    /// # Errors
+    /// Those of [`TcpStream::set_ttl`](crate::TcpStream::set_ttl).
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        self.inner.stream.set_ttl(ttl)
+    }
+
+    /// The hop limit of the packets.
+    ///
+    /// # Errors
+    /// [`NotConnected`](io::ErrorKind::NotConnected) when the connection is gone.
+    pub fn ttl(&self) -> io::Result<u32> {
+        self.inner.stream.ttl()
+    }
+
+    /// The connection as tasks use it, which has all options.
+    pub fn as_async(&self) -> &crate::TcpStream {
+        &self.inner.stream
+    }
+
     /// The error that waits to be reported.
     ///
     /// # Errors
@@ -170,6 +210,21 @@ impl TcpStream {
 
     fn writing(&self, poll: impl FnMut(&mut Context<'_>) -> Poll<io::Result<usize>>) -> io::Result<usize> {
         self.inner.patience.write(self.inner.stream.host(), poll)
+    }
+}
+
+impl Drop for Inner {
+    /// Waits as `SO_LINGER` says: not where data was left unread, since that is a reset at once.
+    fn drop(&mut self) {
+        let Ok(Some(time)) = self.stream.linger() else { return };
+        let unread = self.stream.info().is_ok_and(|info| info.unread_bytes > 0);
+        let connection = self.stream.connection();
+        if time.is_zero() || unread || connection.end_writing().is_err() {
+            return;
+        }
+        let host = self.stream.host();
+        // Whatever comes of it, the stream goes.
+        let _ = host.block_on(host.timeout(time, poll_fn(|cx| connection.poll_delivered(cx))));
     }
 }
 

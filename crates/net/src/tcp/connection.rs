@@ -228,11 +228,20 @@ impl Connection {
     }
 
     /// As [`Connection::shutdown_write`]; a connection that has ended is as good as shut down.
-    pub(crate) fn poll_shutdown(&self) -> Poll<io::Result<()>> {
+    pub(crate) fn end_writing(&self) -> io::Result<()> {
         match self.shutdown_write() {
-            Err(error) if error.kind() == io::ErrorKind::NotConnected => Poll::Ready(Ok(())),
-            result => Poll::Ready(result),
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+            result => result,
         }
+    }
+
+    /// Waits until the peer has acknowledged all data and the end of it.
+    pub(crate) fn poll_delivered(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll(cx, Interest::Write, |tcp| match tcp.take_error() {
+            Some(error) => Err(self.failed(error)),
+            None if tcp.is_delivered() => Ok(()),
+            None => Err(io::ErrorKind::WouldBlock.into()),
+        })
     }
 
     /// Ends reading, of which the peer learns nothing.

@@ -263,7 +263,7 @@ macro_rules! writes {
             }
 
             fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-                self.stream.connection().poll_shutdown()
+                Poll::Ready(self.stream.connection().end_writing())
             }
         }
     };

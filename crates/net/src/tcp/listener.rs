@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use fathom_stack::{Decision, IncomingId, ListenAt, ListenerId, TcpId, TcpListen, TcpOptions};
 
+use super::options::hop_limit;
 use super::{Connection, TcpStream};
 use crate::Host;
 use crate::error::{Failed, not_connected};
@@ -34,16 +35,11 @@ impl TcpListener {
     }
 
     pub(crate) fn bind_now(host: &Host, at: SocketAddr) -> io::Result<TcpListener> {
-        TcpListener::listen(host, at, BACKLOG, TcpOptions::default())
+        TcpListener::listen(host, TcpListen { backlog: BACKLOG, ..TcpListen::at(at) })
     }
 
-    pub(crate) fn listen(
-        host: &Host,
-        at: SocketAddr,
-        backlog: usize,
-        options: TcpOptions,
-    ) -> io::Result<TcpListener> {
-        let (socket, local) = open(host, TcpListen { backlog, options, ..TcpListen::at(at) })?;
+    pub(crate) fn listen(host: &Host, listen: TcpListen) -> io::Result<TcpListener> {
+        let (socket, local) = open(host, listen)?;
         Ok(TcpListener { socket, local })
     }
 
@@ -53,6 +49,51 @@ impl TcpListener {
     /// None.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         Ok(self.local)
+    }
+
+    /// What its connections begin with.
+    ///
+    /// # Errors
+    /// None, as long as the host's stack knows the listener.
+    pub fn options(&self) -> io::Result<TcpOptions> {
+        let options = self.socket.look(|stack, _, id| stack.tcp_listener_options(id).cloned());
+        options.ok_or_else(not_connected)
+    }
+
+    /// Changes what later connections begin with. What the handshake says stays as it was when the listener
+    /// was opened: receive buffer, largest segment, timestamps, window scaling and SACK.
+    ///
+    /// # Errors
+    /// None.
+    pub fn set_options(&self, change: impl FnOnce(&mut TcpOptions)) -> io::Result<()> {
+        self.socket.look(|stack, _, id| stack.tcp_change_listener(id, change));
+        Ok(())
+    }
+
+    /// Sets the hop limit of later connections, which IPv4 calls time to live: 1 to 255.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for another number.
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        let hop_limit = hop_limit(ttl)?;
+        self.set_options(|options| options.hop_limit = Some(hop_limit))
+    }
+
+    /// The hop limit of later connections.
+    ///
+    /// # Errors
+    /// As [`TcpListener::options`].
+    pub fn ttl(&self) -> io::Result<u32> {
+        let set = self.options()?.hop_limit;
+        Ok(set.unwrap_or_else(|| self.host().stack(|stack, _| stack.config().hop_limit)).into())
+    }
+
+    /// The error that waits to be reported: none ever does at a listener.
+    ///
+    /// # Errors
+    /// None.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        Ok(None)
     }
 
     /// The next connection, and the peer's address. Dropping the future loses no connection.

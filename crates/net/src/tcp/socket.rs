@@ -1,11 +1,12 @@
 //! A TCP socket before it is connected or listens.
 
+mod options;
+
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Mutex;
-use std::time::Duration;
 
-use fathom_stack::{TcpConfig, TcpOptions};
+use fathom_stack::{TcpListen, TcpOptions};
 
 use super::{Connect, TcpListener, TcpStream};
 use crate::sync::lock;
@@ -34,6 +35,8 @@ pub struct TcpSocket {
 struct Settings {
     local: Option<SocketAddr>,
     options: TcpOptions,
+    only_v6: bool,
+    reuse_port: bool,
 }
 
 impl TcpSocket {
@@ -71,7 +74,7 @@ impl TcpSocket {
     /// Whether the port is taken is told when the socket connects or listens.
     pub fn bind(&self, local: SocketAddr) -> io::Result<()> {
         self.check_family(local)?;
-        let ip = local.ip();
+        let ip = local.ip().to_canonical();
         let is_ours = self.host.stack(|stack, _| {
             let mut interfaces = stack.interfaces().map(|(id, _)| id);
             ip.is_unspecified()
@@ -105,19 +108,22 @@ impl TcpSocket {
     /// taken; [`InvalidInput`](io::ErrorKind::InvalidInput) when `to` is of the other family.
     pub async fn connect(self, to: SocketAddr) -> io::Result<TcpStream> {
         self.check_family(to)?;
-        let Settings { local, options } = self.settings();
+        let Settings { local, options, .. } = self.settings();
         Connect::start(&self.host, local, to, options)?.await
     }
 
     /// Listens. Up to `backlog` connections wait to be accepted. Without [`TcpSocket::bind`] it listens at
-    /// all addresses of its family, at a port that the host chooses.
+    /// all addresses of its family, at a port that the host chooses. A socket for IPv6 that listens at `[::]`
+    /// takes IPv4 too, unless [`TcpSocket::set_only_v6`] says otherwise.
     ///
     /// # Errors
     /// As [`TcpListener::bind`].
     pub fn listen(self, backlog: u32) -> io::Result<TcpListener> {
-        let Settings { local, options } = self.settings();
+        let Settings { local, options, only_v6, reuse_port } = self.settings();
         let local = local.unwrap_or_else(|| self.unspecified());
-        TcpListener::listen(&self.host, local, backlog as usize, options)
+        let backlog = backlog as usize;
+        let listen = TcpListen { backlog, only_v6, reuse_port, options, ..TcpListen::at(local) };
+        TcpListener::listen(&self.host, listen)
     }
 
     /// The error that waits to be reported: never one before the socket is connected.
@@ -126,102 +132,6 @@ impl TcpSocket {
     /// None.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         Ok(None)
-    }
-
-    /// All that the engine lets choose for a connection.
-    pub fn options(&self) -> TcpOptions {
-        lock(&self.settings).options.clone()
-    }
-
-    /// Sets all that the engine lets choose for a connection: buffers, timeouts, options on the wire.
-    pub fn set_options(&self, options: TcpOptions) {
-        lock(&self.settings).options = options;
-    }
-
-    /// Sends short segments at once, from the start; see [`TcpStream::set_nodelay`].
-    ///
-    /// # Errors
-    /// None.
-    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
-        self.set(|options| options.nodelay = nodelay);
-        Ok(())
-    }
-
-    /// Whether short segments are sent at once.
-    ///
-    /// # Errors
-    /// None.
-    pub fn nodelay(&self) -> io::Result<bool> {
-        Ok(lock(&self.settings).options.nodelay)
-    }
-
-    /// Sets how many bytes may wait to be sent or acknowledged. Unlike Linux's it is not doubled.
-    ///
-    /// # Errors
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for 0.
-    pub fn set_send_buffer_size(&self, bytes: u32) -> io::Result<()> {
-        let bytes = not_zero(bytes, "a send buffer")?;
-        self.set(|options| options.send_buffer = Some(bytes));
-        Ok(())
-    }
-
-    /// How many bytes may wait to be sent or acknowledged: as set, or at the start.
-    ///
-    /// # Errors
-    /// None.
-    pub fn send_buffer_size(&self) -> io::Result<u32> {
-        let set = lock(&self.settings).options.send_buffer;
-        Ok(saturating(set.unwrap_or_else(|| self.limits(|limits| limits.initial_send_buffer))))
-    }
-
-    /// Sets how many bytes may wait to be read: the largest receive window. Unlike Linux's it is not doubled.
-    ///
-    /// # Errors
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for 0.
-    pub fn set_recv_buffer_size(&self, bytes: u32) -> io::Result<()> {
-        let bytes = not_zero(bytes, "a receive buffer")?;
-        self.set(|options| options.receive_buffer = Some(bytes));
-        Ok(())
-    }
-
-    /// How many bytes may wait to be read: as set, or at the start.
-    ///
-    /// # Errors
-    /// None.
-    pub fn recv_buffer_size(&self) -> io::Result<u32> {
-        let set = lock(&self.settings).options.receive_buffer;
-        Ok(saturating(set.unwrap_or_else(|| self.limits(|limits| limits.initial_receive_buffer))))
-    }
-
-    /// Sets how long data may stay unacknowledged before the connection is given up (RFC 9293 3.9.1).
-    ///
-    /// # Errors
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for zero.
-    pub fn set_user_timeout(&self, timeout: Duration) -> io::Result<()> {
-        if timeout.is_zero() {
-            let message = "a user timeout of zero would let no connection live";
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
-        }
-        self.set(|options| options.user_timeout = Some(timeout));
-        Ok(())
-    }
-
-    /// How long data may stay unacknowledged.
-    ///
-    /// # Errors
-    /// None.
-    pub fn user_timeout(&self) -> io::Result<Duration> {
-        let set = lock(&self.settings).options.user_timeout;
-        Ok(set.unwrap_or_else(|| self.limits(|limits| limits.user_timeout)))
-    }
-
-    /// What the engine does where nothing is set.
-    fn limits<R>(&self, of: impl FnOnce(&TcpConfig) -> R) -> R {
-        self.host.stack(|stack, _| of(&stack.config().tcp))
-    }
-
-    fn set(&self, change: impl FnOnce(&mut TcpOptions)) {
-        change(&mut lock(&self.settings).options);
     }
 
     fn settings(&self) -> Settings {
@@ -242,16 +152,4 @@ impl TcpSocket {
         let message = format!("{address}: the socket is for the other family of addresses");
         Err(io::Error::new(io::ErrorKind::InvalidInput, message))
     }
-}
-
-fn not_zero(bytes: u32, what: &str) -> io::Result<usize> {
-    if bytes == 0 {
-        let message = format!("{what} of no bytes would let nothing through");
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
-    }
-    Ok(bytes as usize)
-}
-
-fn saturating(bytes: usize) -> u32 {
-    u32::try_from(bytes).unwrap_or(u32::MAX)
 }

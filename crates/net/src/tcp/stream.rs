@@ -95,25 +95,6 @@ impl TcpStream {
         self.connection.info()
     }
 
-    /// Sends short segments at once, rather than after the acknowledgement of others (RFC 9293 3.7.4).
-    ///
-    /// # Errors
-    /// [`NotConnected`](io::ErrorKind::NotConnected) when the connection is gone.
-    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
-        self.connection.act(|tcp| {
-            tcp.set_nodelay(nodelay);
-            Ok(())
-        })
-    }
-
-    /// Whether short segments are sent at once.
-    ///
-    /// # Errors
-    /// [`NotConnected`](io::ErrorKind::NotConnected) when the connection is gone.
-    pub fn nodelay(&self) -> io::Result<bool> {
-        self.connection.look(|tcp| Ok(tcp.nodelay()))
-    }
-
     /// Reads without taking: the next read gives the same bytes.
     ///
     /// # Errors
@@ -298,6 +279,21 @@ impl TcpStream {
         self.connection.shutdown_read();
     }
 
+    /// Ends the data of this side and waits until the peer has acknowledged all of it: no longer than
+    /// [`TcpStream::set_linger`] says, if it says so. Dropping a stream does not wait: what is left is
+    /// delivered behind it.
+    ///
+    /// # Errors
+    /// What ended the connection before; [`TimedOut`](io::ErrorKind::TimedOut) when the time is over.
+    pub async fn close(self) -> io::Result<()> {
+        self.connection.end_writing()?;
+        let delivered = poll_fn(|cx| self.connection.poll_delivered(cx));
+        match self.linger()? {
+            None => delivered.await,
+            Some(time) => self.host().timeout(time, Box::pin(delivered)).await?,
+        }
+    }
+
     /// Ends the connection at once: the peer is sent a reset, and what was not delivered is lost.
     pub fn abort(self) {
         self.connection.abort();
@@ -351,6 +347,6 @@ impl AsyncWrite for TcpStream {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.connection.poll_shutdown()
+        Poll::Ready(self.connection.end_writing())
     }
 }

@@ -16,7 +16,7 @@ use crate::socket::{ListenerId, TcpId};
 use crate::transport::mapped;
 use crate::transport::tcp::{
     ConnectError, Connection, Decision, Incoming, IncomingId, ListenAt, TcpConnect, TcpError, TcpInfo,
-    TcpListen,
+    TcpListen, TcpOptions,
 };
 use crate::transport::udp::BindError;
 
@@ -77,6 +77,18 @@ impl Stack {
     /// handle is stale.
     pub fn tcp_listener_local(&self, id: ListenerId) -> Option<SocketAddr> {
         self.transports.tcp.listener_local(id)
+    }
+
+    /// What the connections of a listener begin with; `None` when the handle is stale.
+    pub fn tcp_listener_options(&self, id: ListenerId) -> Option<&TcpOptions> {
+        self.transports.tcp.listener_options(id)
+    }
+
+    /// Changes what later connections of a listener begin with. What SYN-ACKs say stays as it was when the
+    /// listener was opened: receive buffer, largest segment, timestamps, window scaling and SACK. No effect when
+    /// the handle is stale.
+    pub fn tcp_change_listener(&mut self, id: ListenerId, change: impl FnOnce(&mut TcpOptions)) {
+        self.transports.tcp.change_listener(id, change);
     }
 
     /// The established connection that has waited longest at a listener.

@@ -146,6 +146,23 @@ impl TcpLayer {
         Ok(ListenerId(key))
     }
 
+    pub(crate) fn listener_options(&self, id: ListenerId) -> Option<&TcpOptions> {
+        self.listeners.get(id.0).map(|listener| &*listener.options)
+    }
+
+    /// Changes what later connections of a listener begin with. What SYN-ACKs have said stays.
+    pub(crate) fn change_listener(&mut self, id: ListenerId, change: impl FnOnce(&mut TcpOptions)) {
+        let Some(listener) = self.listeners.get_mut(id.0) else { return };
+        let before = TcpOptions::clone(&listener.options);
+        let options = Arc::make_mut(&mut listener.options);
+        change(options);
+        options.receive_buffer = before.receive_buffer;
+        options.max_segment = before.max_segment;
+        options.timestamps = before.timestamps;
+        options.window_scaling = before.window_scaling;
+        options.sack = before.sack;
+    }
+
     /// Where a listener listens; the address of its network and port 0 if it has a whole network.
     pub(crate) fn listener_local(&self, id: ListenerId) -> Option<SocketAddr> {
         self.listeners.get(id.0).map(|listener| listener.claim.local.socket_addr())
