@@ -10,12 +10,14 @@
 use core::num::NonZeroU16;
 
 use arrayvec::ArrayVec;
-use bytes::Buf;
+use bytes::{Buf, Bytes};
+use fathom_record::RecordId;
 use fathom_wire::{
-    Checksum, IpHeader, IpProtocol, Ipv4Header, Ipv6Header, TcpFlags, TcpHeader, UdpHeader, checksum,
+    Checksum, EthernetHeader, IpHeader, IpProtocol, Ipv4Header, Ipv6Header, TcpFlags, TcpHeader, UdpHeader,
+    checksum,
 };
 
-use crate::batch::ReceivedChecksum;
+use crate::batch::{Frame, ReceivedChecksum};
 use crate::internet::receive::Packet;
 use crate::memory::BlockPool;
 use crate::outgoing::Kind;
@@ -52,7 +54,6 @@ struct Flow {
 /// Where the parts of a segment are that can be merged.
 #[derive(Clone, Copy, Debug)]
 struct Segment {
-    flow: Flow,
     transport_start: usize,
     data_start: usize,
     end: usize,
@@ -64,6 +65,7 @@ struct Segment {
 struct Train {
     /// The first segment, and the data of those behind it.
     packet: Packet,
+    flow: Flow,
     first: Segment,
     /// Data bytes of the first segment: of all but the last.
     size: usize,
@@ -81,6 +83,10 @@ struct Train {
 #[derive(Debug, Default)]
 pub(crate) struct Coalescer {
     trains: ArrayVec<Train, FLOWS>,
+    /// The train that the last packet is in, if it is in one.
+    last: Option<usize>,
+    /// The link header of the frame that it came in, if so long.
+    link: [u8; EthernetHeader::LEN],
 }
 
 /// Packets to handle, in their order.
@@ -91,7 +97,8 @@ impl Coalescer {
     /// what follows.
     pub(crate) fn offer(&mut self, packet: Packet, pool: &mut BlockPool) -> Ready {
         let mut ready = Ready::new();
-        let Some(segment) = Segment::of(&packet) else {
+        self.last = None;
+        let Some((flow, segment)) = Segment::of(&packet) else {
             // Whatever it is, it stays behind the segments of its flow.
             if let Some(flow) = Flow::of(&packet.bytes)
                 && let Some(at) = self.find(&flow)
@@ -101,27 +108,56 @@ impl Coalescer {
             ready.push(packet);
             return ready;
         };
-        match self.find(&segment.flow) {
+        match self.find(&flow) {
             Some(at) => {
+                self.last = Some(at);
                 let train = &mut self.trains[at];
-                if train.takes(&packet, &segment) {
-                    train.append(packet, &segment, pool);
+                if train.takes(&packet.bytes, packet.checksum, &segment) {
+                    train.append(packet.bytes, packet.cause, &segment, pool);
                 } else {
-                    ready.push(core::mem::replace(train, Train::new(packet, segment)).finish());
+                    ready.push(core::mem::replace(train, Train::new(packet, flow, segment)).finish());
                 }
             }
             None => {
                 if self.trains.is_full() {
                     ready.push(self.trains.remove(0).finish());
                 }
-                self.trains.push(Train::new(packet, segment));
+                self.last = Some(self.trains.len());
+                self.trains.push(Train::new(packet, flow, segment));
             }
         }
         ready
     }
 
+    /// Notes the link header of the frame whose packet is offered next.
+    pub(crate) fn note_link_header(&mut self, frame: &[u8]) {
+        self.last = None;
+        if let Some(header) = frame.first_chunk() {
+            self.link = *header;
+        }
+    }
+
+    /// Takes a frame's bytes when it is the next of the train that the last frame is in, which most frames of a
+    /// bulk transfer are: it has the same link header, `link_len` bytes of it, and the same flow, so the layers
+    /// below need not look at it. False, and nothing done, for any other.
+    pub(crate) fn follow(&mut self, frame: &mut Frame, link_len: usize, pool: &mut BlockPool) -> bool {
+        let Some(train) = self.last.and_then(|at| self.trains.get_mut(at)) else { return false };
+        let Some((link, packet)) = frame.bytes.split_at_checked(link_len) else { return false };
+        if frame.segment_size.is_some() || link != &self.link[..link_len] {
+            return false;
+        }
+        let Some(segment) = train.like_the_first(packet) else { return false };
+        if !train.takes(packet, frame.checksum, &segment) {
+            return false;
+        }
+        let mut bytes = core::mem::take(&mut frame.bytes);
+        bytes.advance(link_len);
+        train.append(bytes, frame.cause, &segment, pool);
+        true
+    }
+
     fn find(&self, flow: &Flow) -> Option<usize> {
-        self.trains.iter().position(|train| train.first.flow == *flow)
+        self.trains.iter().position(|train| train.flow == *flow)
     }
 
     /// The batch is through: what is left, in the order in which it began.
@@ -133,7 +169,7 @@ impl Coalescer {
 impl Segment {
     /// Whether a packet is a segment that others may follow: TCP or UDP directly behind an IP header without
     /// options, no fragment, with data.
-    fn of(packet: &Packet) -> Option<Segment> {
+    fn of(packet: &Packet) -> Option<(Flow, Segment)> {
         let bytes = &packet.bytes;
         let (kind, start, len) = ip_of(bytes)?;
         let end = start.checked_add(len).filter(|end| *end <= bytes.len())?;
@@ -147,7 +183,7 @@ impl Segment {
             return None;
         }
         let flow = Flow::of(bytes)?;
-        Some(Segment { flow, transport_start: start, data_start: start + header_len, end, pushed })
+        Some((flow, Segment { transport_start: start, data_start: start + header_len, end, pushed }))
     }
 
     fn data_len(&self) -> usize {
@@ -156,35 +192,63 @@ impl Segment {
 }
 
 impl Train {
-    fn new(packet: Packet, first: Segment) -> Train {
+    fn new(packet: Packet, flow: Flow, first: Segment) -> Train {
         let (size, pushed) = (first.data_len(), first.pushed);
         let verified = packet.checksum != ReceivedChecksum::Unverified;
-        Train { packet, first, size, len: size, pushed, short: false, verified }
+        Train { packet, flow, first, size, len: size, pushed, short: false, verified }
+    }
+
+    /// A packet as a segment, if its addresses, ports and lengths of headers are those of the first.
+    #[inline]
+    fn like_the_first(&self, packet: &[u8]) -> Option<Segment> {
+        let Segment { transport_start, data_start, .. } = self.first;
+        let first = &self.packet.bytes;
+        let addresses = if self.flow.v6 { 8..40 } else { 12..20 };
+        let ports = transport_start..transport_start + 4;
+        let same = packet.len() > data_start
+            // The length of an IPv4 header.
+            && packet[0] == first[0]
+            && packet[addresses.clone()] == first[addresses]
+            && packet[ports.clone()] == first[ports];
+        if !same {
+            return None;
+        }
+        let word = |at: usize| usize::from(u16::from_be_bytes([packet[at], packet[at + 1]]));
+        let end = match self.flow.v6 {
+            false => word(IPV4_TOTAL_LENGTH),
+            true => Ipv6Header::LEN + word(IPV6_PAYLOAD_LENGTH),
+        };
+        let transport = packet.get(transport_start..end)?;
+        let (header_len, pushed) = match self.flow.kind {
+            Kind::Tcp => tcp_of(transport)?,
+            Kind::Udp => (udp_of(transport)?, false),
+        };
+        let same = transport_start + header_len == data_start && end > data_start;
+        same.then_some(Segment { end, pushed, ..self.first })
     }
 
     /// Whether a segment of the same flow follows and is like the first.
-    fn takes(&mut self, packet: &Packet, segment: &Segment) -> bool {
+    #[inline]
+    fn takes(&mut self, bytes: &[u8], checksum: ReceivedChecksum, segment: &Segment) -> bool {
         let data_len = segment.data_len();
         let fits = !self.pushed
             && !self.short
             && data_len <= self.size
             && self.packet.followers.len() + 1 < MAX_SEGMENTS
             && self.first.data_start + self.len + data_len <= MAX_PACKET
-            && packet.interface == self.packet.interface
-            && self.is_followed_by(&packet.bytes, segment);
-        if !fits || !self.is_valid(packet, segment) {
+            && self.is_followed_by(bytes, segment);
+        if !fits || !self.is_valid(bytes, checksum, segment) {
             return false;
         }
         if !self.verified {
             // A first segment that is wrong is left to the layers above, which drop it.
             let sound = IpHeader::parse(&self.packet.bytes).is_ok();
-            self.verified = sound && self.is_valid(&self.packet, &self.first);
+            self.verified = sound && self.is_valid(&self.packet.bytes, self.packet.checksum, &self.first);
         }
         self.verified
     }
 
-    fn append(&mut self, packet: Packet, segment: &Segment, pool: &mut BlockPool) {
-        let Packet { mut bytes, cause, .. } = packet;
+    fn append(&mut self, mut bytes: Bytes, cause: Option<RecordId>, segment: &Segment, pool: &mut BlockPool) {
         bytes.truncate(segment.end);
         bytes.advance(segment.data_start);
         if self.packet.followers.capacity() == 0 {
@@ -205,7 +269,7 @@ impl Train {
         if segment.transport_start != transport_start || segment.data_start != data_start {
             return false;
         }
-        let same_ip = match self.first.flow.v6 {
+        let same_ip = match self.flow.v6 {
             // Version to TOS; flags, TTL and protocol.
             false => first[..2] == next[..2] && first[6..10] == next[6..10],
             // Version to flow label; next header and hop limit.
@@ -213,7 +277,7 @@ impl Train {
         };
         let (first, next) = (&first[transport_start..data_start], &next[transport_start..data_start]);
         same_ip
-            && match self.first.flow.kind {
+            && match self.flow.kind {
                 Kind::Tcp => self.is_next_in_tcp(first, next),
                 Kind::Udp => true,
             }
@@ -230,13 +294,12 @@ impl Train {
 
     /// Whether the checksums of a segment of the flow are right, as far as they are ours to verify. The rest of
     /// its IP header is like that of the first.
-    fn is_valid(&self, packet: &Packet, segment: &Segment) -> bool {
-        let bytes = &packet.bytes;
-        let Flow { v6, addresses, kind, .. } = &self.first.flow;
+    fn is_valid(&self, bytes: &[u8], known: ReceivedChecksum, segment: &Segment) -> bool {
+        let Flow { v6, addresses, kind, .. } = &self.flow;
         if !v6 && checksum::sum(&bytes[..segment.transport_start]) != 0xffff {
             return false;
         }
-        if packet.checksum != ReceivedChecksum::Unverified {
+        if known != ReceivedChecksum::Unverified {
             return true;
         }
         let transport = &bytes[segment.transport_start..segment.end];

@@ -42,7 +42,15 @@ impl Stack {
             return;
         }
         let mut coalescer = Coalescer::default();
-        for frame in frames.0.drain(..) {
+        let link_len = link::transmit::header_len(parts.internet.interface(on).medium);
+        let recording = parts.cx.recorder.is_enabled();
+        for mut frame in frames.0.drain(..) {
+            let len = frame.bytes.len();
+            if !recording && coalescer.follow(&mut frame, link_len, parts.cx.pool) {
+                parts.count_received(len);
+                continue;
+            }
+            coalescer.note_link_header(&frame.bytes);
             let Some(packet) = parts.handle_frame(on, frame) else { continue };
             for packet in coalescer.offer(packet, parts.cx.pool) {
                 parts.handle_packet(packet);
@@ -55,12 +63,16 @@ impl Stack {
 }
 
 impl Parts<'_> {
+    fn count_received(&mut self, len: usize) {
+        self.cx.counters.frames_received += 1;
+        self.cx.counters.bytes_received += len as u64;
+    }
+
     /// Takes a frame in, up to the packet that it carries, if it carries one.
     fn handle_frame(&mut self, on: InterfaceId, frame: Frame) -> Option<Packet> {
-        let cx = &mut self.cx;
         let len = frame.bytes.len();
-        cx.counters.frames_received += 1;
-        cx.counters.bytes_received += len as u64;
+        self.count_received(len);
+        let cx = &mut self.cx;
         // The tap point.
         let cause = if cx.recorder.is_enabled() { self.record_arrival(on, &frame) } else { frame.cause };
         let cx = &mut self.cx;

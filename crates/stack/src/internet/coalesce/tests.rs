@@ -178,6 +178,24 @@ fn arbitrary_specs() -> impl Strategy<Value = Vec<Spec>> {
     })
 }
 
+/// The same by whole frames, of which some follow the one before.
+fn merged_from_frames(specs: &[Spec], link: impl Fn(usize) -> [u8; 14]) -> (Vec<Packet>, usize) {
+    let (mut coalescer, mut pool) = (Coalescer::default(), BlockPool::new());
+    let (mut out, mut followed) = (Vec::new(), 0);
+    for (i, spec) in specs.iter().enumerate() {
+        let bytes = [&link(i)[..], &spec.bytes()].concat();
+        let mut frame = Frame::new(bytes.into());
+        if coalescer.follow(&mut frame, 14, &mut pool) {
+            followed += 1;
+            continue;
+        }
+        coalescer.note_link_header(&frame.bytes);
+        out.extend(coalescer.offer(packet(frame.bytes[14..].to_vec()), &mut pool));
+    }
+    out.extend(coalescer.finish());
+    (out, followed)
+}
+
 proptest! {
     /// DESIGN 9: against a naive segmenter.
     #[test]
@@ -196,6 +214,24 @@ proptest! {
                 prop_assert_eq!(came, went);
             }
         }
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_frame_that_follows_is_merged_as_its_packet_would_be(specs in arbitrary_specs()) {
+        let pieces = |packets: Vec<Packet>| packets.iter().map(cut).collect::<Vec<_>>();
+        let (from_frames, _) = merged_from_frames(&specs, |_| [7; 14]);
+        prop_assert_eq!(pieces(from_frames), pieces(merged(&specs)));
+    }
+}
+
+#[test]
+fn only_a_frame_with_the_same_link_header_follows() {
+    for spec in [PLAIN, DATAGRAM, Spec { v6: true, ..PLAIN }] {
+        let train = [spec, next(spec), next(next(spec))];
+        assert_eq!(merged_from_frames(&train, |_| [7; 14]).1, 2);
+        assert_eq!(merged_from_frames(&train, |i| [i as u8 / 2; 14]).1, 1);
     }
 }
 
