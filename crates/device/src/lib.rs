@@ -5,19 +5,28 @@
 //! descriptor that [`wait()`] can wait for, with nanosecond timeouts; a [`Notifier`] ends such a wait from
 //! another thread.
 //!
-//! This crate knows no header and no protocol, and depends on no other crate of fathom.
+//! A device may do a part of the work of the layers above: see [`Offload`]. What it says of the frames that it
+//! gives in turn is held against them here; this crate looks at headers for nothing else.
 
+mod descriptor;
 mod device;
 mod error;
+mod fd;
 mod frame_io;
 mod memory;
 mod notify;
 mod tun_tap;
+mod virtio;
 mod wait;
 
-pub use device::{Device, Medium, ReceiveHalf, TransmitHalf};
+pub use device::{
+    Checksum, Device, Frame, Medium, Offload, PartialChecksum, ReceiveHalf, Received, ReceivedFrame,
+    TransmitHalf,
+};
 pub use error::{InterfaceKind, OpenError};
+pub use fd::FdDevice;
 pub use memory::MemoryDevice;
 pub use notify::Notifier;
 pub use tun_tap::{TapDevice, TunDevice};
+pub use virtio::Contradiction;
 pub use wait::{Interest, Waited, wait};

@@ -1,13 +1,12 @@
 //! A cable between two hosts of this machine that needs no privilege.
 
-use std::io::{self, IoSlice};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
 
-use bytes::BytesMut;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
-use crate::frame_io::{read_frame, write_frame};
-use crate::{Device, ReceiveHalf, TransmitHalf};
+use crate::descriptor::{Prefix, halves};
+use crate::{Device, Frame, Medium, ReceiveHalf, TransmitHalf};
 
 /// Room for an Ethernet header with a VLAN tag.
 const LINK_HEADER: usize = 18;
@@ -44,60 +43,39 @@ impl Device for MemoryDevice {
     }
 
     fn split(self: Box<Self>) -> (Box<dyn ReceiveHalf>, Box<dyn TransmitHalf>) {
-        let fd = std::sync::Arc::new(self.fd);
-        let largest = self.mtu + LINK_HEADER;
-        (
-            Box::new(MemoryReceive { fd: std::sync::Arc::clone(&fd), largest }),
-            Box::new(MemoryTransmit { fd, largest }),
-        )
+        let (receive, half) = halves(self.fd, Medium::Ethernet, Prefix::default());
+        (receive, Box::new(MemoryTransmit { half, largest: self.mtu + LINK_HEADER }))
     }
 }
 
-#[derive(Debug)]
-struct MemoryReceive {
-    fd: std::sync::Arc<OwnedFd>,
-    largest: usize,
-}
-
-impl ReceiveHalf for MemoryReceive {
-    fn receive(&mut self, buffer: &mut BytesMut) -> io::Result<usize> {
-        match read_frame(&self.fd, self.largest, buffer)? {
-            // No frame is empty, so this is the other end's close.
-            0 => Err(io::Error::new(io::ErrorKind::BrokenPipe, "the other end of the cable is gone")),
-            len => Ok(len),
-        }
-    }
-
-    fn fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
-    }
-}
-
+/// Refuses what the cable does not carry.
 #[derive(Debug)]
 struct MemoryTransmit {
-    fd: std::sync::Arc<OwnedFd>,
+    half: Box<dyn TransmitHalf>,
     largest: usize,
 }
 
 impl TransmitHalf for MemoryTransmit {
-    fn transmit(&mut self, frame: &[IoSlice<'_>]) -> io::Result<()> {
-        let len: usize = frame.iter().map(|slice| slice.len()).sum();
-        if len == 0 || len > self.largest {
-            let message = format!("a frame of {len} bytes, where 1 to {} fit", self.largest);
+    fn transmit(&mut self, frame: &Frame<'_>) -> io::Result<()> {
+        let len = frame.len();
+        if len > self.largest {
+            let message = format!("a frame of {len} bytes, where {} fit", self.largest);
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
-        write_frame(&self.fd, frame)
+        self.half.transmit(frame)
     }
 
     fn fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
+        self.half.fd()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Interest, Notifier, Waited, wait};
+    use crate::descriptor::transmit_bytes;
+    use crate::{Interest, Notifier, Received, Waited, wait};
+    use std::io::IoSlice;
     use std::time::Duration;
 
     fn ends() -> (Box<dyn ReceiveHalf>, Box<dyn TransmitHalf>) {
@@ -105,25 +83,30 @@ mod tests {
         (Box::new(a).split().0, Box::new(b).split().1)
     }
 
+    fn next(receive: &mut dyn ReceiveHalf) -> io::Result<Vec<u8>> {
+        receive.receive().map(|received| match received {
+            Received::Frame(frame) => frame.bytes.to_vec(),
+            Received::Refused { why, .. } => panic!("{why}"),
+        })
+    }
+
     #[test]
     fn frames_arrive_whole_and_in_order() {
         let (mut receive, mut transmit) = ends();
-        transmit.transmit(&[IoSlice::new(b"one"), IoSlice::new(b"-and-a-half")]).unwrap();
-        transmit.transmit(&[IoSlice::new(b"two")]).unwrap();
-        let mut buffer = BytesMut::new();
-        assert_eq!(receive.receive(&mut buffer).unwrap(), 14);
-        assert_eq!(receive.receive(&mut buffer).unwrap(), 3);
-        assert_eq!(&buffer[..], b"one-and-a-halftwo");
-        assert_eq!(receive.receive(&mut buffer).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        let parts = [IoSlice::new(b"one"), IoSlice::new(b"-and-a-half")];
+        transmit.transmit(&Frame::plain(&parts)).unwrap();
+        transmit_bytes(&mut *transmit, b"two").unwrap();
+        assert_eq!(next(&mut *receive).unwrap(), b"one-and-a-half");
+        assert_eq!(next(&mut *receive).unwrap(), b"two");
+        assert_eq!(next(&mut *receive).unwrap_err().kind(), io::ErrorKind::WouldBlock);
     }
 
     #[test]
     fn a_full_cable_says_so_and_becomes_writable_when_read() {
         let (mut receive, mut transmit) = ends();
-        let frame = [7u8; 1000];
         let mut sent = 0;
         let error = loop {
-            match transmit.transmit(&[IoSlice::new(&frame)]) {
+            match transmit_bytes(&mut *transmit, &[7; 1000]) {
                 Ok(()) => sent += 1,
                 Err(error) => break error,
             }
@@ -132,7 +115,7 @@ mod tests {
         let full = wait(&[(transmit.fd(), Interest::Writable)], Some(Duration::from_nanos(1))).unwrap();
         assert_eq!(full, Waited::TimedOut);
         for _ in 0..sent {
-            receive.receive(&mut BytesMut::new()).unwrap();
+            receive.receive().unwrap();
         }
         let empty = wait(&[(transmit.fd(), Interest::Writable)], None).unwrap();
         assert_eq!(empty, Waited::Ready);
@@ -141,15 +124,17 @@ mod tests {
     #[test]
     fn a_frame_that_does_not_fit_is_refused() {
         let (_receive, mut transmit) = ends();
-        let error = transmit.transmit(&[IoSlice::new(&[0; 1600])]).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        for wrong in [&[0; 1600][..], &[]] {
+            let error = transmit_bytes(&mut *transmit, wrong).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        }
     }
 
     #[test]
     fn the_end_of_the_other_end_is_noticed() {
         let (mut receive, transmit) = ends();
         drop(transmit);
-        assert_eq!(receive.receive(&mut BytesMut::new()).unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        assert_eq!(next(&mut *receive).unwrap_err().kind(), io::ErrorKind::BrokenPipe);
     }
 
     #[test]

@@ -1,27 +1,24 @@
 //! The kernel's TUN and TAP interfaces: a virtual cable between the kernel's stack and this process.
 //!
 //! Reference: Linux `Documentation/networking/tuntap.rst`. A TAP interface carries Ethernet frames, and has
-//! neighbours; a TUN interface carries IP packets. One read or write moves one plain frame; the kernel has
-//! then done its own segmentation and checksums.
+//! neighbours; a TUN interface carries IP packets. One read or write moves one frame, which may be a
+//! super-segment of 64 KiB, and whose checksum may be left out, where the kernel agrees to that.
 
-mod control;
+pub(crate) mod control;
+pub(crate) mod offload;
 
-use std::io::{self, IoSlice};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::Arc;
+use std::io;
+use std::os::fd::OwnedFd;
 
-use bytes::BytesMut;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::frame_io::{read_frame, write_frame};
-use crate::{Device, InterfaceKind, Medium, OpenError, ReceiveHalf, TransmitHalf};
+use crate::descriptor::{Prefix, halves};
+use crate::{Device, InterfaceKind, Medium, Offload, OpenError, ReceiveHalf, TransmitHalf};
 use control::Attach;
 
 /// The longest name of an interface, the terminating zero not counted.
 const NAME_MAX: usize = 15;
-/// An Ethernet header with a VLAN tag.
-const LINK_HEADER: usize = 18;
 
 /// A TAP interface of the kernel, opened for its other end: Ethernet frames.
 #[derive(Debug)]
@@ -35,8 +32,11 @@ impl TapDevice {
     /// Opens the existing TAP interface `name`, such as one made by `ip tuntap add dev tap0 mode tap`.
     ///
     /// Its link goes up while it is open; addresses and `ip link set up` on the kernel's side are the
-    /// owner's business. The MTU is the one of this moment: frames that outgrow it because the kernel's
-    /// side is given a larger one later arrive cut off.
+    /// owner's business. The MTU is the one of this moment; when the kernel's side is given a larger one
+    /// later, larger frames come.
+    ///
+    /// Checksums and the cutting of super-segments are left to the kernel as far as it agrees; see
+    /// [`Device::offload`] and [`Device::disable_offload`].
     ///
     /// # Errors
     /// Each with what to do about it; see [`OpenError`].
@@ -92,8 +92,16 @@ impl Device for TapDevice {
         self.0.mtu
     }
 
+    fn offload(&self) -> Offload {
+        self.0.offload
+    }
+
+    fn disable_offload(&mut self) -> io::Result<()> {
+        self.0.disable_offload()
+    }
+
     fn split(self: Box<Self>) -> (Box<dyn ReceiveHalf>, Box<dyn TransmitHalf>) {
-        self.0.split(LINK_HEADER)
+        halves(self.0.fd, Medium::Ethernet, self.0.prefix)
     }
 }
 
@@ -106,8 +114,16 @@ impl Device for TunDevice {
         self.0.mtu
     }
 
+    fn offload(&self) -> Offload {
+        self.0.offload
+    }
+
+    fn disable_offload(&mut self) -> io::Result<()> {
+        self.0.disable_offload()
+    }
+
     fn split(self: Box<Self>) -> (Box<dyn ReceiveHalf>, Box<dyn TransmitHalf>) {
-        self.0.split(0)
+        halves(self.0.fd, Medium::Ip, self.0.prefix)
     }
 }
 
@@ -117,6 +133,8 @@ struct Interface {
     fd: OwnedFd,
     name: String,
     mtu: usize,
+    prefix: Prefix,
+    offload: Offload,
 }
 
 impl Interface {
@@ -125,72 +143,53 @@ impl Interface {
         if !control::exists(name).map_err(|errno| system(kind, name, errno))? {
             return Err(OpenError::NotFound { kind, name: name.to_owned() });
         }
-        let fd = open_driver(kind, name)?;
-        control::attach(&fd, kind, name, Attach::Existing).map_err(|errno| match errno {
+        Interface::attach(kind, name, Attach::Existing, |errno| match errno {
             Errno::BUSY => OpenError::Busy { name: name.to_owned() },
             Errno::INVAL => OpenError::WrongKind { kind, name: name.to_owned() },
             errno => system(kind, name, errno),
-        })?;
-        Interface::attached(fd, kind, name)
+        })
     }
 
     fn create(kind: InterfaceKind, name: &str) -> Result<Interface, OpenError> {
         check_name(name)?;
-        let fd = open_driver(kind, name)?;
-        control::attach(&fd, kind, name, Attach::New).map_err(|errno| match errno {
+        Interface::attach(kind, name, Attach::New, |errno| match errno {
             Errno::BUSY | Errno::EXIST | Errno::INVAL => OpenError::Exists { name: name.to_owned() },
             errno => system(kind, name, errno),
-        })?;
-        Interface::attached(fd, kind, name)
-    }
-
-    fn attached(fd: OwnedFd, kind: InterfaceKind, name: &str) -> Result<Interface, OpenError> {
-        let mtu = control::mtu(name).map_err(|errno| system(kind, name, errno))?;
-        Ok(Interface { fd, name: name.to_owned(), mtu })
-    }
-
-    /// The halves of an interface whose frames have link headers of at most `link_header` bytes.
-    fn split(self, link_header: usize) -> (Box<dyn ReceiveHalf>, Box<dyn TransmitHalf>) {
-        let fd = Arc::new(self.fd);
-        let largest = self.mtu + link_header;
-        (Box::new(Receive { fd: Arc::clone(&fd), largest }), Box::new(Transmit { fd }))
-    }
-}
-
-#[derive(Debug)]
-struct Receive {
-    fd: Arc<OwnedFd>,
-    largest: usize,
-}
-
-impl ReceiveHalf for Receive {
-    fn receive(&mut self, buffer: &mut BytesMut) -> io::Result<usize> {
-        read_frame(&self.fd, self.largest, buffer)
-    }
-
-    fn fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
-    }
-}
-
-#[derive(Debug)]
-struct Transmit {
-    fd: Arc<OwnedFd>,
-}
-
-impl TransmitHalf for Transmit {
-    fn transmit(&mut self, frame: &[IoSlice<'_>]) -> io::Result<()> {
-        write_frame(&self.fd, frame).map_err(|error| match error.raw_os_error() {
-            // The driver's word for an interface that nobody has set up.
-            Some(libc::EIO) => {
-                io::Error::new(io::ErrorKind::NetworkDown, "the interface is down on the kernel's side")
-            }
-            _ => error,
         })
     }
 
-    fn fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
+    fn attach(
+        kind: InterfaceKind,
+        name: &str,
+        attach: Attach,
+        refused: impl Fn(Errno) -> OpenError,
+    ) -> Result<Interface, OpenError> {
+        let mut fd = open_driver(kind, name)?;
+        let virtio = control::attach(&fd, kind, name, attach, true)
+            .and_then(|()| control::set_virtio_header(&fd, Prefix::VIRTIO.virtio));
+        let (prefix, offload) = match virtio {
+            Ok(()) => (Prefix::VIRTIO, offload::negotiate(|bits| control::set_offload(&fd, bits))),
+            // A kernel without virtio headers, or an interface of another kind: what it says without tells.
+            Err(Errno::INVAL | Errno::NOTTY | Errno::OPNOTSUPP) => {
+                drop(fd);
+                fd = open_driver(kind, name)?;
+                control::attach(&fd, kind, name, attach, false).map_err(&refused)?;
+                // Whoever had the interface before may have offered something. This fails where it cannot.
+                let _ = control::set_offload(&fd, 0);
+                (Prefix::default(), Offload::default())
+            }
+            Err(errno) => return Err(refused(errno)),
+        };
+        let mtu = control::mtu(name).map_err(|errno| system(kind, name, errno))?;
+        Ok(Interface { fd, name: name.to_owned(), mtu, prefix, offload })
+    }
+
+    fn disable_offload(&mut self) -> io::Result<()> {
+        if self.prefix.virtio > 0 {
+            control::set_offload(&self.fd, 0)?;
+        }
+        self.offload = Offload::default();
+        Ok(())
     }
 }
 

@@ -73,7 +73,7 @@ impl RealTime {
     /// Gives the host an interface on a device. It has no address at first.
     ///
     /// # Errors
-    /// When the process is out of descriptors.
+    /// When the process is out of descriptors, or the device cannot be set up.
     pub fn attach(&self, attachment: Attachment) -> io::Result<InterfaceId> {
         attachment.attach(&self.host, &self.pump)
     }

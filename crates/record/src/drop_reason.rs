@@ -32,6 +32,10 @@ drop_reasons! {
     VlanMismatch = "vlan_mismatch",
     /// The interface is down.
     InterfaceDown = "interface_down",
+    /// What the device said of a frame that came (its checksum, how to cut it) contradicts the frame.
+    DeviceHeader = "device_header",
+    /// The device did not take a frame that was to leave.
+    DeviceRefused = "device_refused",
     /// An ARP packet that contradicts itself or its frame.
     ArpMalformed = "arp_malformed",
     /// A neighbour discovery message that RFC 4861 says to discard silently.

@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::net::IpAddr;
 
-use fathom_record::Recorder;
+use fathom_record::{DropReason, RecordId, Recorder};
 use fathom_wire::Instant;
 
 use crate::config::Config;
@@ -176,6 +176,19 @@ impl Stack {
     /// What the stack has counted.
     pub fn counters(&self) -> &Counters {
         &self.shared.counters
+    }
+
+    /// Counts and records that whoever moves the frames of an interface lost one of `len` bytes. `frame` is the
+    /// record of the frame, if it has one.
+    pub fn record_drop(
+        &mut self,
+        now: Instant,
+        on: InterfaceId,
+        reason: DropReason,
+        len: usize,
+        frame: Option<RecordId>,
+    ) {
+        self.parts(now).cx.dropped(Some(on), reason, len, frame);
     }
 
     /// Bytes of payload that the stack holds, overhead included: never above

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fathom_device::{Device, Medium};
 use fathom_impair::{Conditions, Framing, Impairment};
-use fathom_stack::{Interface, InterfaceId};
+use fathom_stack::{Interface, InterfaceId, Offload};
 use fathom_wire::EthernetAddress;
 
 use super::pump::{Port, Pump};
@@ -22,6 +22,7 @@ pub struct Attachment {
     up: Conditions,
     down: Conditions,
     seed: Option<u64>,
+    offload: bool,
 }
 
 impl Attachment {
@@ -34,6 +35,7 @@ impl Attachment {
             up: Conditions::default(),
             down: Conditions::default(),
             seed: None,
+            offload: true,
         }
     }
 
@@ -74,7 +76,16 @@ impl Attachment {
         self
     }
 
-    pub(super) fn attach(self, host: &Host, pump: &Arc<Pump>) -> io::Result<InterfaceId> {
+    /// Whether checksums and the cutting of super-segments are left to the device as far as it can, which is
+    /// so without this. A link that is made worse has no offload in any case: it loses, delays and counts
+    /// single frames.
+    #[must_use]
+    pub fn offload(mut self, offload: bool) -> Attachment {
+        self.offload = offload;
+        self
+    }
+
+    pub(super) fn attach(mut self, host: &Host, pump: &Arc<Pump>) -> io::Result<InterfaceId> {
         // A host knows the MTU of its own link; what is larger would only be dropped there.
         let limits = [self.up.mtu, self.down.mtu].into_iter().flatten();
         let mtu = limits.fold(self.device.mtu(), usize::min);
@@ -88,9 +99,14 @@ impl Attachment {
             }
             Medium::Ip => (Interface::ip(named("tun")), Framing::Ip),
         };
+        let impaired = [&self.up, &self.down].into_iter().any(|side| *side != Conditions::default());
+        if impaired || !self.offload {
+            self.device.disable_offload()?;
+        }
+        let offload = offload(self.device.offload());
         let (receive, transmit) = self.device.split();
         let port = Arc::new(Port::new(receive.fd(), transmit.fd())?);
-        let interface = host.add_interface(Interface { mtu, ..interface });
+        let interface = host.add_interface(Interface { mtu, offload, ..interface });
         let seed = self.seed.unwrap_or_else(|| host.random_u64());
         let down = impairment(self.down, framing, seed);
         // Another seed, so that the two directions do not lose the same frames.
@@ -100,6 +116,12 @@ impl Attachment {
         pump.add(receive, transmit, port);
         Ok(interface)
     }
+}
+
+/// What a device does, as the stack calls it.
+fn offload(offload: fathom_device::Offload) -> Offload {
+    let fathom_device::Offload { checksum, tcp_segmentation, udp_segmentation } = offload;
+    Offload { transmit_checksum: checksum, segmentation: tcp_segmentation, udp_segmentation }
 }
 
 /// A link with these conditions, unless it is perfect.

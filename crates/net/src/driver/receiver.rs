@@ -1,13 +1,14 @@
 //! The way in: from devices to the stack.
 
 use std::io;
+use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use bytes::BytesMut;
-use fathom_device::ReceiveHalf;
+use fathom_device::{Checksum, ReceiveHalf, Received, ReceivedFrame};
 use fathom_impair::Impairment;
-use fathom_stack::{Batch, InterfaceId};
+use fathom_record::DropReason;
+use fathom_stack::{Batch, Frame, InterfaceId, ReceivedChecksum};
 use fathom_wire::Instant;
 
 use super::pump::Port;
@@ -16,6 +17,8 @@ use crate::Host;
 /// Frames taken from a device before the stack gets them: enough for its acknowledgements to cover many,
 /// and few enough for others to have their turn.
 const FRAMES_AT_ONCE: usize = 64;
+/// Bytes after which no more frames are taken, for the same reason: super-segments are large.
+const BYTES_AT_ONCE: usize = 1 << 20;
 
 /// The receiving halves of a host's devices.
 #[derive(Debug, Default)]
@@ -28,11 +31,13 @@ pub(super) struct ReceivePort {
     interface: InterfaceId,
     half: Box<dyn ReceiveHalf>,
     port: Arc<Port>,
-    buffer: BytesMut,
     batch: Batch,
     /// `None` for a perfect link.
-    impairment: Option<Impairment<()>>,
+    impairment: Option<Impairment<Said>>,
 }
+
+/// What the device said of a frame.
+pub(super) type Said = (Option<NonZeroU16>, ReceivedChecksum);
 
 impl Receiver {
     pub(super) fn add(&mut self, port: ReceivePort) {
@@ -61,20 +66,26 @@ impl ReceivePort {
     pub(super) fn new(
         interface: InterfaceId,
         half: Box<dyn ReceiveHalf>,
-        impairment: Option<Impairment<()>>,
+        impairment: Option<Impairment<Said>>,
         port: Arc<Port>,
     ) -> ReceivePort {
-        ReceivePort { interface, half, port, buffer: BytesMut::new(), batch: Batch::new(), impairment }
+        ReceivePort { interface, half, port, batch: Batch::new(), impairment }
     }
 
     fn receive(&mut self, host: &Host, now: Instant) -> io::Result<()> {
         let mut end = Ok(());
+        let mut bytes = 0;
         for _ in 0..FRAMES_AT_ONCE {
-            let start = self.buffer.len();
-            match self.half.receive(&mut self.buffer) {
-                Ok(len) => {
-                    debug_assert_eq!(self.buffer.len(), start + len);
-                    self.take_frame(host, now);
+            match self.half.receive() {
+                Ok(Received::Frame(frame)) => {
+                    bytes += frame.bytes.len();
+                    self.take_frame(host, now, frame);
+                    if bytes >= BYTES_AT_ONCE {
+                        break;
+                    }
+                }
+                Ok(Received::Refused { len, .. }) => {
+                    host.record_drop(self.interface, DropReason::DeviceHeader, len, None);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -86,7 +97,8 @@ impl ReceivePort {
         }
         if let Some(impairment) = &mut self.impairment {
             while let Some(delivery) = impairment.pop(now) {
-                self.batch.push(delivery.frame);
+                let (segment_size, checksum) = delivery.tag;
+                self.batch.push(Frame { segment_size, checksum, ..Frame::new(delivery.frame) });
             }
         }
         if !self.batch.is_empty() {
@@ -95,12 +107,17 @@ impl ReceivePort {
         end
     }
 
-    fn take_frame(&mut self, host: &Host, now: Instant) {
-        let frame = self.buffer.split().freeze();
+    fn take_frame(&mut self, host: &Host, now: Instant, frame: ReceivedFrame) {
+        let ReceivedFrame { bytes, segment_size, checksum } = frame;
+        let checksum = match checksum {
+            Checksum::Unverified => ReceivedChecksum::Unverified,
+            Checksum::Valid => ReceivedChecksum::Valid,
+            Checksum::Partial => ReceivedChecksum::Partial,
+        };
         match &mut self.impairment {
-            None => self.batch.push(frame),
+            None => self.batch.push(Frame { segment_size, checksum, ..Frame::new(bytes) }),
             Some(impairment) => {
-                let fates = impairment.push(now, frame, ());
+                let fates = impairment.push(now, bytes, (segment_size, checksum));
                 // The frame has no record yet: what is lost on the way in, the host never sees.
                 host.record_fates(self.interface, fates, None);
             }

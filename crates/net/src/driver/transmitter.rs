@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use arrayvec::ArrayVec;
 use bytes::Bytes;
-use fathom_device::TransmitHalf;
+use fathom_device::{Frame, PartialChecksum, TransmitHalf};
 use fathom_impair::Impairment;
 use fathom_record::{DropReason, RecordId};
 use fathom_stack::{InterfaceId, Transmit, TransmitChecksum};
@@ -93,11 +93,10 @@ impl TransmitPort {
                     Ok(()) => {}
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                    Err(error) if error.kind() == io::ErrorKind::NetworkDown => {
-                        let reason = DropReason::InterfaceDown;
+                    Err(error) => {
+                        let reason = lost(&error).ok_or(error)?;
                         host.record_drop(self.interface, reason, frame.len(), frame.cause);
                     }
-                    Err(error) => return Err(error),
                 }
                 self.waiting.pop_front();
             }
@@ -132,7 +131,20 @@ impl TransmitPort {
 
 fn write(half: &mut dyn TransmitHalf, frame: &Transmit) -> io::Result<()> {
     let parts: ArrayVec<IoSlice<'_>, PARTS> = frame.parts().map(IoSlice::new).collect();
-    half.transmit(&parts)
+    let checksum = match frame.checksum {
+        TransmitChecksum::Complete => None,
+        TransmitChecksum::Partial { start, offset } => Some(PartialChecksum { start, offset }),
+    };
+    half.transmit(&Frame { parts: &parts, segment_size: frame.segment_size, checksum })
+}
+
+/// Why a frame was lost while the device goes on; `None` when the device is gone.
+fn lost(error: &io::Error) -> Option<DropReason> {
+    match error.kind() {
+        io::ErrorKind::NetworkDown => Some(DropReason::InterfaceDown),
+        io::ErrorKind::InvalidInput | io::ErrorKind::OutOfMemory => Some(DropReason::DeviceRefused),
+        _ => None,
+    }
 }
 
 /// A frame as an impaired link left it.

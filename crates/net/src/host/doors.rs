@@ -61,7 +61,8 @@ impl Host {
         });
     }
 
-    /// Records that a frame could not leave by an interface. `frame` is the record of the frame.
+    /// Counts and records that a frame was lost at the device of an interface. `frame` is the record of the
+    /// frame, if it has one.
     pub(crate) fn record_drop(
         &self,
         interface: InterfaceId,
@@ -70,13 +71,7 @@ impl Host {
         frame: Option<RecordId>,
     ) {
         let now = self.now();
-        self.shard(0).with(|state| {
-            state.stack.recorder().engine(now, frame, || Engine::Dropped {
-                interface: Some(interface.record_index()),
-                reason,
-                len: len as u32,
-            });
-        });
+        self.shard(0).with(|state| state.stack.record_drop(now, interface, reason, len, frame));
     }
 }
 
