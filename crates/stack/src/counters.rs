@@ -29,6 +29,10 @@ pub struct Counters {
     pub udp_received: u64,
     /// UDP datagrams sent by sockets.
     pub udp_sent: u64,
+    /// SYNs that were answered by a SYN cookie, for want of room (RFC 4987 3.6).
+    pub syn_cookies_sent: u64,
+    /// Connections that came about by a SYN cookie.
+    pub syn_cookies_accepted: u64,
     drops: [u64; DropReason::ALL.len()],
 }
 
@@ -47,6 +51,8 @@ impl Default for Counters {
             address_conflicts: 0,
             udp_received: 0,
             udp_sent: 0,
+            syn_cookies_sent: 0,
+            syn_cookies_accepted: 0,
             drops: [0; DropReason::ALL.len()],
         }
     }

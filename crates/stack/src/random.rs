@@ -73,6 +73,8 @@ pub(crate) struct Random {
     pub(crate) timestamp: HashKey,
     /// Ephemeral ports (RFC 6056 3.3.3).
     pub(crate) port: HashKey,
+    /// SYN cookies (RFC 4987 3.6).
+    pub(crate) cookie: HashKey,
     /// Flow labels (RFC 6437 3).
     pub(crate) flow_label: HashKey,
     /// Fragment identifications (RFC 7739).
@@ -104,8 +106,9 @@ impl Random {
         };
         let (isn, timestamp, port, flow_label, identification, table) =
             (key(), key(), key(), key(), key(), key());
+        let cookie = key();
         generator.jump();
-        Random { generator, isn, timestamp, port, flow_label, identification, table }
+        Random { generator, isn, timestamp, port, cookie, flow_label, identification, table }
     }
 
     /// Any number.

@@ -16,5 +16,6 @@ mod neighbours;
 pub(crate) mod packets;
 mod pair;
 mod records;
+mod reuse;
 
 pub(crate) use pair::Pair;

@@ -35,6 +35,7 @@ mod send;
 mod settle;
 mod socket;
 mod state;
+mod syn_flood;
 mod time_wait;
 mod timers;
 mod window;
@@ -50,6 +51,7 @@ use alloc::sync::Arc;
 use core::net::IpAddr;
 
 use fathom_record::FlowId;
+use fathom_wire::Instant;
 
 use crate::context::Context;
 use crate::interface::InterfaceId;
@@ -91,6 +93,8 @@ pub(crate) struct TcpLayer {
     resets: TokenBucket,
     /// What most connections have, kept once.
     default_options: Arc<TcpOptions>,
+    /// Until when an acknowledgement may be that of a SYN cookie.
+    cookies_until: Instant,
 }
 
 impl TcpLayer {
@@ -107,6 +111,7 @@ impl TcpLayer {
             next_port: 0,
             resets: TokenBucket::new(config.resets_per_second, config.resets_per_second),
             default_options: Arc::default(),
+            cookies_until: Instant::ZERO,
         }
     }
 

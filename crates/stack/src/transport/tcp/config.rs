@@ -49,6 +49,12 @@ pub struct TcpConfig {
     pub half_open: usize,
     /// Most half-open connections of one listener.
     pub half_open_per_listener: usize,
+    /// Answers SYNs without keeping anything when there are as many half-open connections as may be (RFC 4987
+    /// 3.6, SYN cookies), so that a flood of SYNs keeps nobody out. Connections that come about this way have
+    /// no window scaling and no selective acknowledgements unless the peer sends timestamps, and the segment
+    /// size of the next lower class. Off, such SYNs are dropped. Listeners that
+    /// [decide](super::TcpListen::decide) always drop them.
+    pub syn_cookies: bool,
     /// Longest delay of an acknowledgement (RFC 9293 3.8.6.3: below 500 ms).
     pub ack_delay: Duration,
     /// How many segments at the start of a connection are acknowledged at once, so that the peer's
@@ -87,6 +93,7 @@ impl Default for TcpConfig {
             connections: 1 << 20,
             half_open: 4096,
             half_open_per_listener: 1024,
+            syn_cookies: true,
             ack_delay: Duration::from_millis(40),
             quick_acks: 16,
             require_timestamps: false,

@@ -23,20 +23,20 @@ use crate::table::FourTuple;
 use crate::timer::TimerKey;
 
 /// A segment on its way to whom it is for.
-struct Way<'a> {
-    tuple: FourTuple,
-    hash: u64,
-    segment: Segment<'a>,
+pub(super) struct Way<'a> {
+    pub(super) tuple: FourTuple,
+    pub(super) hash: u64,
+    pub(super) segment: Segment<'a>,
     /// MTU of the interface.
-    mtu: usize,
+    pub(super) mtu: usize,
     /// [`Arrived::routed`]
-    routed: bool,
+    pub(super) routed: bool,
     on: InterfaceId,
 }
 
 impl Way<'_> {
     /// What listener it is for, if it is a SYN.
-    fn wanted(&self) -> Wanted {
+    pub(super) fn wanted(&self) -> Wanted {
         let FourTuple { local_address: address, local_port: port, .. } = self.tuple;
         Wanted { address, port, routed: self.routed, on: self.on, hash: self.hash }
     }
@@ -105,6 +105,10 @@ impl TcpLayer {
         let Some(half_open) = self.half_open.get_mut(key) else { return nobody };
         let Some(listener) = self.listeners.get(half_open.listener) else { return nobody };
         match half_open.receive(cx, &listener.options, &segment) {
+            half_open::Step::Stay(Disposition::DropReply(DropReason::TcpBadAck, reset)) => {
+                let from_cookie = self.replace_by_cookie(cx, key, &segment);
+                from_cookie.unwrap_or(Disposition::DropReply(DropReason::TcpBadAck, reset))
+            }
             half_open::Step::Stay(disposition) => disposition,
             half_open::Step::Remove(disposition) => {
                 self.remove_half_open(cx, key);
@@ -112,22 +116,29 @@ impl TcpLayer {
             }
             // The peer believes that it is connected, and will say so again (Linux does the same). A reset
             // would make a short pause of the program an error.
-            half_open::Step::Complete if listener.is_full() => {
-                Disposition::Drop(DropReason::TcpAcceptQueueFull)
-            }
-            half_open::Step::Complete if self.connections.len() >= cx.config.tcp.connections => {
-                Disposition::Drop(DropReason::MemoryLimit)
-            }
-            half_open::Step::Complete => self.complete(cx, key, segment),
+            half_open::Step::Complete => match self.no_room(cx, listener) {
+                Some(reason) => Disposition::Drop(reason),
+                None => self.complete(cx, key, segment),
+            },
         }
     }
 
     /// The handshake is complete: the entry becomes a connection, which takes the same segment, since that
     /// may have data, a window and a FIN.
     fn complete(&mut self, cx: &mut Context<'_>, key: Key, segment: Segment<'_>) -> Disposition {
-        let Some(half_open) = self.take_half_open(cx, key) else {
-            return Disposition::Drop(DropReason::TcpNoSocket);
-        };
+        match self.take_half_open(cx, key) {
+            Some(half_open) => self.establish(cx, half_open, segment),
+            None => Disposition::Drop(DropReason::TcpNoSocket),
+        }
+    }
+
+    /// A half-open connection, which nothing leads to any more, becomes a connection.
+    pub(super) fn establish(
+        &mut self,
+        cx: &mut Context<'_>,
+        half_open: HalfOpen,
+        segment: Segment<'_>,
+    ) -> Disposition {
         let listener_key = half_open.listener;
         let Some(listener) = self.listeners.get_mut(listener_key) else {
             return Disposition::Drop(DropReason::TcpNoSocket);
@@ -178,7 +189,8 @@ impl TcpLayer {
             return Disposition::Drop(DropReason::TcpNoSocket);
         }
         if flags.contains(TcpFlags::ACK) {
-            return self.refuse(cx, &way);
+            let from_cookie = self.complete_from_cookie(cx, &way);
+            return from_cookie.unwrap_or_else(|| self.refuse(cx, &way));
         }
         // Third, SYN; fourth, anything else is dropped.
         if !flags.contains(TcpFlags::SYN) {
@@ -221,7 +233,7 @@ impl TcpLayer {
     fn receive_syn(&mut self, cx: &mut Context<'_>, way: Way<'_>, after: Option<SeqNumber>) -> Disposition {
         let listener_key = match self.listener_with_room(cx, &way) {
             Ok(key) => key,
-            Err(reason) => return Disposition::Drop(reason),
+            Err(reason) => return self.answer_without_room(cx, &way, reason),
         };
         let Way { tuple, hash, segment, mtu, .. } = way;
         let flow = self.next_flow();
@@ -344,7 +356,7 @@ fn read(arrived: &Arrived) -> Result<TcpHeader, DropReason> {
     Ok(header)
 }
 
-fn record_opened(
+pub(super) fn record_opened(
     cx: &mut Context<'_>,
     flow: fathom_record::FlowId,
     tuple: &FourTuple,

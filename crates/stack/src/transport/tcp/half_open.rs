@@ -4,6 +4,8 @@
 //! An entry is small and has no buffers, since anybody can have one made. The connection itself is made
 //! from it when the handshake is complete.
 
+pub(super) mod cookie;
+
 use alloc::sync::Arc;
 use core::time::Duration;
 
@@ -61,6 +63,8 @@ pub(crate) struct HalfOpen {
     /// Both ends take selective acknowledgements (RFC 2018 2).
     sack: bool,
     pub(super) progress: Progress,
+    /// It was made from a cookie, which does not tell when it was sent.
+    cookie: bool,
     /// How often the SYN-ACK was sent again.
     pub(super) retries: u8,
 }
@@ -107,12 +111,18 @@ impl HalfOpen {
             timestamps: negotiated.timestamps.is_some(),
             sack: negotiated.sack,
             progress: Progress::Undecided,
+            cookie: false,
             retries: 0,
         }
     }
 
     pub(super) fn flow(&self) -> FlowId {
         self.flow
+    }
+
+    /// Gives a number to the conversation that a cookie began.
+    pub(super) fn set_flow(&mut self, flow: FlowId) {
+        self.flow = flow;
     }
 
     /// The SYN-ACK, for the first time or again.
@@ -230,6 +240,10 @@ impl HalfOpen {
         };
         connection.negotiated(self.irs, &negotiated);
         connection.resume_passive_open(self.sent_at, self.retries, self.window);
+        if self.cookie {
+            // Its answer is no sample of the round-trip time (RFC 6298 3).
+            connection.flight.retransmitted(self.iss, self.iss, self.iss + 1, self.sent_at);
+        }
         // A segment that the connection refuses leaves it in SYN-RECEIVED, where nothing else would end it.
         connection.timers.close = cx.now + cx.config.tcp.connect_timeout;
         connection

@@ -57,7 +57,8 @@ pub struct TcpListen {
     /// least 1. While there are as many, no further connection is established.
     pub backlog: usize,
     /// Ask the program about each SYN before it is answered
-    /// ([`Stack::tcp_incoming`](crate::Stack::tcp_incoming)).
+    /// ([`Stack::tcp_incoming`](crate::Stack::tcp_incoming)). Such a listener sends no SYN cookies: when there
+    /// are as many half-open connections as may be, further SYNs are dropped.
     pub decide: bool,
     /// A listener at `[::]` takes IPv6 only. Without this it takes IPv4 too, and peers of IPv4 have
     /// IPv4-mapped addresses (Linux's `IPV6_V6ONLY`, off by default; RFC 3493 5.3).

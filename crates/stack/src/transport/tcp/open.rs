@@ -41,6 +41,9 @@ impl TcpConnect {
     }
 }
 
+/// How many ports are tried before one in TIME-WAIT will do.
+const TRIES: u32 = 64;
+
 impl TcpLayer {
     /// Begins a connection from one of our addresses.
     pub(crate) fn connect(
@@ -53,13 +56,11 @@ impl TcpLayer {
         if self.connections.len() >= cx.config.tcp.connections {
             return Err(ConnectError::TooMany);
         }
-        let (tuple, after) = match port {
-            0 => (self.choose_port(cx, local, remote)?, None),
-            port => {
-                let tuple = FourTuple::new(SocketAddr::new(local, port), remote);
-                (tuple, self.make_way(cx, &tuple)?)
-            }
+        let tuple = match port {
+            0 => self.choose_port(cx, local, remote)?,
+            port => FourTuple::new(SocketAddr::new(local, port), remote),
         };
+        let after = self.make_way(cx, &tuple)?;
         let flow = self.next_flow();
         let options = if options == *self.default_options {
             Arc::clone(&self.default_options)
@@ -94,18 +95,29 @@ impl TcpLayer {
         let local = SocketAddr::new(local, 0);
         let tuple = |port| FourTuple { local_port: port, ..FourTuple::new(local, remote) };
         let mut next = self.next_port;
-        let is_free = |port| {
-            let tuple = tuple(port);
-            self.find(self.flows.hash(&tuple), &tuple).is_none()
-        };
         let range = cx.config.tcp.ephemeral_ports;
-        let chosen = port::choose(cx.random, &mut next, local, Some(remote), range, is_free);
+        // TIME-WAIT gives way, but not while others are free. The search need not go through all ports for that.
+        let mut choose = |tries_before: u32| {
+            let mut tries = 0;
+            let is_free = |port| {
+                tries += 1;
+                let tuple = tuple(port);
+                match self.find(self.flows.hash(&tuple), &tuple) {
+                    None => true,
+                    Some(FlowRef::TimeWait(_)) => tries > tries_before,
+                    Some(FlowRef::Connection(_) | FlowRef::HalfOpen(_)) => false,
+                }
+            };
+            port::choose(cx.random, &mut next, local, Some(remote), range, is_free)
+        };
+        let chosen = choose(TRIES).or_else(|| choose(0));
         self.next_port = next;
         chosen.map(tuple).ok_or(ConnectError::AddressInUse)
     }
 
-    /// A tuple that the program insists on. A connection in TIME-WAIT gives way: with sequence numbers
-    /// beyond what it had sent the peer cannot mistake one for the other.
+    /// A connection in TIME-WAIT gives way to one that is opened: with sequence numbers beyond what it had
+    /// sent (by more than 64 KiB), and newer timestamps where there are some, the peer cannot mistake one for
+    /// the other (RFC 9293 3.6.1, MAY-2; RFC 6191). Linux does the same (`tcp_tw_reuse`).
     fn make_way(
         &mut self,
         cx: &mut Context<'_>,

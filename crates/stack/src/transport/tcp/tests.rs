@@ -13,3 +13,4 @@ mod sack;
 mod send;
 mod states;
 mod suspended;
+mod syn_flood;

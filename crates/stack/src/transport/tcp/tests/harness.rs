@@ -92,10 +92,12 @@ pub(super) struct Host {
     pub(super) recorder: Recorder,
     pub(super) memory: MemoryBudget,
     pub(super) path: Path,
+    /// Who the segments come from.
+    pub(super) remote: SocketAddr,
     timers: TimerWheel<TimerKey>,
     sendable: SendQueues,
     events: ReadyQueue,
-    counters: Counters,
+    pub(super) counters: Counters,
     pool: BlockPool,
     random: Random,
 }
@@ -113,6 +115,7 @@ impl Host {
             recorder: Recorder::new(0),
             memory: MemoryBudget::new(config.memory_limit),
             path: Path { mtu: 1500, max_bytes: 1500, max_segments: 1 },
+            remote: REMOTE,
             timers: TimerWheel::new(),
             sendable: SendQueues::new(),
             events: ReadyQueue::new(),
@@ -160,7 +163,7 @@ impl Host {
         layer.connect(&mut cx, (LOCAL.ip(), LOCAL.port()), REMOTE, options).unwrap()
     }
 
-    /// A segment from [`REMOTE`] to [`LOCAL`]. Gives why it was dropped, and what was answered at once.
+    /// A segment from the remote end, [`REMOTE`] unless it is another, to [`LOCAL`]. Gives why it was dropped, and what was answered at once.
     pub(super) fn take(&mut self, seg: &Seg) -> (Option<DropReason>, Option<Seg>) {
         self.take_merged(seg, None)
     }
@@ -168,7 +171,7 @@ impl Host {
     /// The same for a super-segment, merged from segments of `size` bytes.
     pub(super) fn take_merged(&mut self, seg: &Seg, size: Option<u16>) -> (Option<DropReason>, Option<Seg>) {
         let header = TcpHeader {
-            source_port: REMOTE.port(),
+            source_port: self.remote.port(),
             destination_port: LOCAL.port(),
             seq: seg.seq,
             ack: seg.ack,
@@ -186,7 +189,7 @@ impl Host {
             routed: false,
             interface: InterfaceId(0),
             mtu: 1500,
-            source: REMOTE.ip(),
+            source: self.remote.ip(),
             destination: LOCAL.ip(),
             protocol: IpProtocol::Tcp,
             hop_limit: 64,
