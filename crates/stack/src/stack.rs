@@ -229,8 +229,9 @@ impl Stack {
         hop.map(|_| ()).ok_or(Unroutable::NoRoute)
     }
 
-    /// Whether `address` is an address of ours that may be used, or in a network that is routed to us.
-    pub(crate) fn is_local(&self, address: IpAddr) -> bool {
+    /// Whether sockets may be bound to `address`: it is an address of ours that may be used, or in a network
+    /// that is [routed here](Stack::add_local_prefix).
+    pub fn is_local(&self, address: IpAddr) -> bool {
         self.internet.interface_of(address).is_some()
     }
 

@@ -210,7 +210,7 @@ fn a_listener_may_decide_before_it_answers() {
         let incoming = listener.incoming().await.unwrap();
         assert_eq!((incoming.source().ip(), incoming.destination()), (at(A4, 0).ip(), at(B4, 80)));
         incoming.refuse();
-        listener.incoming().await.unwrap().accept();
+        listener.incoming().await.unwrap().admit();
         listener.listener().accept().await.unwrap()
     });
     let (refused, connected) = net.world.block_on(attempts).unwrap().unwrap();

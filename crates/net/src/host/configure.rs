@@ -3,7 +3,7 @@
 use std::io;
 use std::net::IpAddr;
 
-use fathom_stack::{Interface, InterfaceId, IpCidr, Route, Stack};
+use fathom_stack::{Interface, InterfaceId, IpCidr, LocalPrefix, Route, Stack};
 use fathom_wire::Instant;
 
 use super::Host;
@@ -38,6 +38,22 @@ impl Host {
     /// Takes an address away. Whether it was there is told.
     pub fn remove_address(&self, on: InterfaceId, address: IpAddr) -> bool {
         self.stack(|stack, now| stack.remove_address(now, on, address))
+    }
+
+    /// Takes all addresses of a network for the host's own when packets for them arrive on an interface; see
+    /// [`Stack::add_local_prefix`]. With a default route on a TUN interface and `0.0.0.0/0` here the host
+    /// stands for the whole internet.
+    ///
+    /// # Errors
+    /// When there is no such interface, the network is one of groups, or there are too many.
+    pub fn add_local_prefix(&self, on: InterfaceId, prefix: impl Into<LocalPrefix>) -> io::Result<()> {
+        let prefix = prefix.into();
+        self.stack(|stack, _| stack.add_local_prefix(on, prefix)).map_err(invalid)
+    }
+
+    /// Takes the addresses of a network for the host's own no more. Whether it did is told.
+    pub fn remove_local_prefix(&self, on: InterfaceId, network: IpCidr) -> bool {
+        self.stack(|stack, _| stack.remove_local_prefix(on, network))
     }
 
     /// Adds a route.

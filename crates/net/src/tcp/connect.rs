@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use fathom_record::TcpStateName;
-use fathom_stack::{TcpConnect, TcpOptions};
+use fathom_stack::{TcpConnect, TcpId, TcpOptions};
 
 use super::{Connection, TcpStream};
 use crate::Host;
@@ -34,6 +34,11 @@ impl Connect {
             let connect = TcpConnect { remote, local, options };
             stack.tcp_connect(now, connect).map_err(|error| Failed::connect(error, remote))
         })?;
+        Connect::from_handle(socket)
+    }
+
+    /// Waits for a connection that the stack is opening.
+    pub(crate) fn from_handle(socket: Socket<TcpId>) -> io::Result<Connect> {
         Ok(Connect { connection: Some(Connection::new(socket)?) })
     }
 }

@@ -5,8 +5,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::task::{Context, Poll, ready};
 
-use fathom_stack::{Decision, IncomingId, ListenAt, ListenerId, TcpId, TcpListen, TcpOptions};
+use fathom_stack::{Decision, IncomingId, IpCidr, ListenAt, ListenerId, TcpId, TcpListen, TcpOptions};
 
+use super::connect::Connect;
 use super::options::hop_limit;
 use super::{Connection, TcpStream};
 use crate::Host;
@@ -141,8 +142,31 @@ impl Drop for TcpListener {
     }
 }
 
-/// Decides about each connection attempt before it is answered. Those that it accepts wait as at a
-/// [`TcpListener`].
+/// Decides about each connection attempt before it is answered.
+///
+/// With [`IncomingListener::any`] it takes every address and port of a network that is
+/// [routed to the host](Host::add_local_prefix), and each attempt tells where it wanted to go: all that a
+/// transparent proxy needs.
+///
+/// ```no_run
+/// # use fathom_net::{Host, IncomingListener, InterfaceId, IpCidr};
+/// # async fn proxy(host: Host, tun: InterfaceId, outside: Host) -> std::io::Result<()> {
+/// host.add_local_prefix(tun, IpCidr::IPV4_ANY)?;
+/// let listener = IncomingListener::any(&host, IpCidr::IPV4_ANY)?;
+/// loop {
+///     let incoming = listener.incoming().await?;
+///     let outside = outside.clone();
+///     host.spawn(async move {
+///         let Ok(mut upstream) = outside.tcp_connect(incoming.destination()).await else {
+///             return incoming.refuse();
+///         };
+///         if let Ok(mut stream) = incoming.accept().await {
+///             let _ = tokio::io::copy_bidirectional(&mut stream, &mut upstream).await;
+///         }
+///     });
+/// }
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct IncomingListener {
     listener: TcpListener,
@@ -154,15 +178,33 @@ impl IncomingListener {
     /// # Errors
     /// As [`TcpListener::bind`].
     pub fn bind(host: &Host, at: SocketAddr, backlog: usize) -> io::Result<IncomingListener> {
-        let (socket, local) = open(host, TcpListen { backlog, decide: true, ..TcpListen::at(at) })?;
+        IncomingListener::listen(host, TcpListen { backlog, decide: true, ..TcpListen::at(at) })
+    }
+
+    /// Listens at every port of every address in `network`, for which packets come once it is
+    /// [routed to the host](Host::add_local_prefix). Other listeners come first, and so do the host's own
+    /// addresses.
+    ///
+    /// # Errors
+    /// [`AddrInUse`](io::ErrorKind::AddrInUse) when another listens at the same network.
+    pub fn any(host: &Host, network: IpCidr) -> io::Result<IncomingListener> {
+        IncomingListener::listen(host, TcpListen::any(network))
+    }
+
+    /// Listens as `listen` says, which asks for decisions whatever it says about that.
+    ///
+    /// # Errors
+    /// As [`TcpListener::bind`].
+    pub fn listen(host: &Host, listen: TcpListen) -> io::Result<IncomingListener> {
+        let (socket, local) = open(host, TcpListen { decide: true, ..listen })?;
         Ok(IncomingListener { listener: TcpListener { socket, local } })
     }
 
-    /// The next attempt that wants a decision.
+    /// The next attempt that wants a decision. Dropping the future loses none.
     ///
     /// # Errors
-    /// When the listener is gone.
-    pub async fn incoming(&self) -> io::Result<Incoming<'_>> {
+    /// [`NetworkDown`](io::ErrorKind::NetworkDown) when the host shuts down.
+    pub async fn incoming(&self) -> io::Result<Incoming> {
         let socket = &self.listener.socket;
         let incoming = poll_fn(|cx| {
             socket.poll(cx, Interest::Read, |stack, _, id| {
@@ -171,28 +213,29 @@ impl IncomingListener {
         })
         .await?;
         let (id, source, destination) = (incoming.id, incoming.source, incoming.destination);
+        let socket = socket.sibling(socket.id);
         Ok(Incoming { socket, id, source, destination, decision: Decision::Ignore })
     }
 
-    /// Where accepted connections come out once they are established.
+    /// Where connections come out that were [admitted](Incoming::admit), once they are established.
     pub fn listener(&self) -> &TcpListener {
         &self.listener
     }
 }
 
 /// A connection attempt that waits for a decision. Dropped without one it is ignored, and the peer tries
-/// again.
+/// again. An attempt of a listener that is gone is gone, too.
 #[must_use = "a connection attempt wants a decision"]
 #[derive(Debug)]
-pub struct Incoming<'a> {
-    socket: &'a Socket<ListenerId>,
+pub struct Incoming {
+    socket: Socket<ListenerId>,
     id: IncomingId,
     source: SocketAddr,
     destination: SocketAddr,
     decision: Decision,
 }
 
-impl Incoming<'_> {
+impl Incoming {
     /// Who wants to connect.
     pub fn source(&self) -> SocketAddr {
         self.source
@@ -203,8 +246,21 @@ impl Incoming<'_> {
         self.destination
     }
 
-    /// Goes on with the handshake.
-    pub fn accept(mut self) {
+    /// Goes on with the handshake, and gives the connection once it stands. Its
+    /// [`local_addr`](TcpStream::local_addr) is [`destination`](Incoming::destination). Nothing is answered
+    /// before the future is polled; dropping it after that resets the connection.
+    ///
+    /// # Errors
+    /// [`ConnectionAborted`](io::ErrorKind::ConnectionAborted) when the peer has given up before, or the host
+    /// has as many connections as it may have; what ends the handshake otherwise.
+    pub async fn accept(self) -> io::Result<TcpStream> {
+        let id = self.socket.act(|stack, now, _| stack.tcp_accept_incoming(now, self.id));
+        let Some(id) = id else { return Err(io::ErrorKind::ConnectionAborted.into()) };
+        Connect::from_handle(self.socket.sibling(id))?.await
+    }
+
+    /// Goes on with the handshake. The connection comes out of [`IncomingListener::listener`], beside others.
+    pub fn admit(mut self) {
         self.decision = Decision::Accept;
     }
 
@@ -219,7 +275,7 @@ impl Incoming<'_> {
     }
 }
 
-impl Drop for Incoming<'_> {
+impl Drop for Incoming {
     fn drop(&mut self) {
         self.socket.act(|stack, now, _| stack.tcp_decide(now, self.id, self.decision));
     }

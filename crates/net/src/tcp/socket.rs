@@ -75,11 +75,7 @@ impl TcpSocket {
     pub fn bind(&self, local: SocketAddr) -> io::Result<()> {
         self.check_family(local)?;
         let ip = local.ip().to_canonical();
-        let is_ours = self.host.stack(|stack, _| {
-            let mut interfaces = stack.interfaces().map(|(id, _)| id);
-            ip.is_unspecified()
-                || interfaces.any(|id| stack.addresses(id).any(|address| address.address() == ip))
-        });
+        let is_ours = ip.is_unspecified() || self.host.stack(|stack, _| stack.is_local(ip));
         if !is_ours {
             let message = format!("{ip} is no address of {}", self.host.name());
             return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, message));

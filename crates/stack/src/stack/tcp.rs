@@ -110,6 +110,17 @@ impl Stack {
         }
     }
 
+    /// Accepts a connection attempt, and gives its connection at once, in SYN-RECEIVED, rather than when the
+    /// handshake is complete and to whoever [accepts](Stack::tcp_accept) next: what a proxy wants that has
+    /// something to go with it. [`Readiness::CONNECTED`] tells when it stands, and [`Readiness::ERROR`] when
+    /// the peer goes away before.
+    ///
+    /// `None` when the attempt is gone, or there are as many connections as there may be.
+    pub fn tcp_accept_incoming(&mut self, now: Instant, id: IncomingId) -> Option<TcpId> {
+        let Parts { mut cx, transports, .. } = self.parts(now);
+        transports.tcp.accept_incoming(&mut cx, id)
+    }
+
     /// Ends a listener. Connections that nobody has accepted are reset. No effect when the handle is stale.
     pub fn tcp_close_listener(&mut self, now: Instant, id: ListenerId) {
         let Parts { mut cx, transports, .. } = self.parts(now);

@@ -311,3 +311,28 @@ fn a_connection_can_come_from_a_routed_address() {
     let sent = host.sent();
     assert_eq!(ends(&sent[0][EthernetHeader::LEN..]).0, "203.0.113.9".parse::<IpAddr>().unwrap());
 }
+
+/// The connection is there before the handshake is complete, and sends the SYN-ACK itself.
+#[test]
+fn an_attempt_can_be_accepted_as_a_connection_of_its_own() {
+    let mut host = gateway();
+    let listener = host.stack.tcp_listen(host.now, TcpListen::any(IpCidr::IPV4_ANY)).unwrap();
+    let syn = segment(TcpFlags::SYN, 1, 0, 443);
+    host.receive_packet(&tcp_packet("192.0.2.2", "203.0.113.9", &syn, &[]));
+    let incoming = host.stack.tcp_incoming(listener).unwrap();
+    let id = host.stack.tcp_accept_incoming(host.now, incoming.id).unwrap();
+    assert_eq!(host.stack.tcp_accept_incoming(host.now, incoming.id), None, "only once");
+    let sent = host.sent();
+    let syn_ack = tcp_of(&sent[0][EthernetHeader::LEN..]);
+    assert_eq!((syn_ack.flags, syn_ack.ack), (TcpFlags::SYN | TcpFlags::ACK, SeqNumber(2)));
+    // It is repeated, as other SYN-ACKs are.
+    let times: Vec<u64> =
+        host.pass(core::time::Duration::from_secs(4)).iter().map(|(ms, _)| *ms / 1000).collect();
+    assert_eq!(times, [1, 3]);
+    let ack = segment(TcpFlags::ACK, 2, syn_ack.seq.0.wrapping_add(1), 443);
+    host.receive_packet(&tcp_packet("192.0.2.2", "203.0.113.9", &ack, b"hi"));
+    let mut tcp = host.stack.tcp(host.now, id).unwrap();
+    assert_eq!(tcp.state(), fathom_record::TcpStateName::Established);
+    assert_eq!((tcp.recv(&mut [0; 9]), tcp.local()), (Ok(2), "203.0.113.9:443".parse().unwrap()));
+    assert_eq!(host.stack.tcp_accept(host.now, listener), None, "it is in no queue beside");
+}

@@ -310,7 +310,7 @@ impl TcpLayer {
         }
     }
 
-    fn take_half_open(&mut self, cx: &mut Context<'_>, key: Key) -> Option<HalfOpen> {
+    pub(super) fn take_half_open(&mut self, cx: &mut Context<'_>, key: Key) -> Option<HalfOpen> {
         let tuple = self.half_open.get(key)?.tuple;
         let hash = self.flows.hash(&tuple);
         self.flows.remove(hash, |flow| flow == FlowRef::HalfOpen(key));

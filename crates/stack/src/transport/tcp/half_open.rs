@@ -12,7 +12,7 @@ use core::time::Duration;
 use fathom_record::{DropReason, Engine, FlowId, RecordId, SendReason};
 use fathom_wire::{Instant, SeqNumber, TcpFlags, TcpHeader, TcpTimestamps};
 
-use super::connection::{Connection, Opening, Segment};
+use super::connection::{Connection, Flags, Opening, Segment};
 use super::options::{self, Negotiated};
 use super::send::departing;
 use super::state::State;
@@ -239,7 +239,10 @@ impl HalfOpen {
             sack: self.sack,
         };
         connection.negotiated(self.irs, &negotiated);
-        connection.resume_passive_open(self.sent_at, self.retries, self.window);
+        match self.progress {
+            Progress::Answered => connection.resume_passive_open(self.sent_at, self.retries, self.window),
+            Progress::Undecided => connection.answer_passive_open(cx.now),
+        }
         if self.cookie {
             // Its answer is no sample of the round-trip time (RFC 6298 3).
             connection.flight.retransmitted(self.iss, self.iss, self.iss + 1, self.sent_at);
@@ -326,5 +329,15 @@ impl Connection {
         self.snd.wl2 = iss;
         self.cold.statistics.segments_sent = 1 + u64::from(retries);
         self.cold.statistics.segments_received = 1;
+    }
+
+    /// Takes over from an entry to which nothing was answered: the SYN-ACK is the connection's to send.
+    fn answer_passive_open(&mut self, now: Instant) {
+        self.ack.last_sent = self.rcv.nxt;
+        self.ack.ts_recent_set(now);
+        self.snd.wl1 = self.cold.irs;
+        self.snd.wl2 = self.cold.iss;
+        self.cold.statistics.segments_received = 1;
+        self.flags.insert(Flags::SYN_DUE);
     }
 }

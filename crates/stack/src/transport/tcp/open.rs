@@ -221,6 +221,29 @@ impl TcpLayer {
         }
     }
 
+    /// The program has decided for a connection, and has it from here on, in SYN-RECEIVED.
+    pub(crate) fn accept_incoming(&mut self, cx: &mut Context<'_>, id: IncomingId) -> Option<TcpId> {
+        let half_open = self.half_open.get(id.0)?;
+        if half_open.progress != Progress::Undecided || self.connections.len() >= cx.config.tcp.connections {
+            return None;
+        }
+        let listener = self.listeners.get(half_open.listener)?;
+        let (mut options, maps) = (Arc::clone(&listener.options), listener.maps());
+        if options.syn_retries.is_none() {
+            // As other SYN-ACKs are.
+            Arc::make_mut(&mut options).syn_retries = Some(cx.config.tcp.syn_ack_retries);
+        }
+        let half_open = self.take_half_open(cx, id.0)?;
+        let hash = self.flows.hash(&half_open.tuple);
+        let key = self.connections.insert_with(|key| half_open.into_connection(cx, TcpId(key), options));
+        self.flows.insert(hash, FlowRef::Connection(key));
+        let connection = self.connections.get_mut(key)?;
+        connection.flags.set(Flags::MAPPED, maps);
+        connection.want_transmit(cx);
+        connection.arm(cx);
+        Some(TcpId(key))
+    }
+
     /// Ends a listener: what is half-open is forgotten, what nobody has accepted is reset.
     pub(crate) fn close_listener(&mut self, cx: &mut Context<'_>, id: ListenerId) {
         // The half-open entries are found by their listener, so that goes last.
