@@ -10,6 +10,7 @@ use fathom_wire::{Ecn, IpHeader, IpProtocol, Ipv4Header, Ipv6Chain, Ipv6Header};
 use crate::dissect::{View, field, fields};
 use crate::transport;
 
+mod groups;
 mod icmp;
 
 /// An IP packet of either version. What follows it in `range` is padding of the link.
@@ -112,6 +113,7 @@ fn upper(
         (IpProtocol::Icmpv6, IpAddr::V6(source), IpAddr::V6(destination)) => {
             icmp::v6(view, range, source, destination, cut);
         }
+        (IpProtocol::Igmp, ..) => groups::igmp(view, range, cut),
         (IpProtocol::NoNext, ..) => {}
         (other, ..) => view.problem(format_args!("{other} is not taken apart")),
     }

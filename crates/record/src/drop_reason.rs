@@ -78,6 +78,10 @@ drop_reasons! {
     IcmpIgnored = "icmp_ignored",
     /// An ICMP error that quotes no packet of ours.
     IcmpUnmatched = "icmp_unmatched",
+    /// The IGMP message does not parse or its checksum is wrong.
+    IgmpMalformed = "igmp_malformed",
+    /// A query for multicast groups without the marks of one from this link (RFC 3376 9.1, RFC 3810 6.2).
+    GroupQueryInvalid = "group_query_invalid",
     /// Replies without a socket exceed their rate.
     RateLimited = "rate_limited",
     /// The queue of replies without a socket is full.

@@ -108,6 +108,8 @@ pub struct InternetConfig {
     /// Solicitations of duplicate address detection for each IPv6 address (RFC 4862 5.1:
     /// DupAddrDetectTransmits). With 0 an address may be used at once.
     pub duplicate_address_transmits: u8,
+    /// Of which multicast groups the routers and switches of a link are told (IGMP, MLD).
+    pub group_reports: GroupReports,
     /// Most multicast groups that are joined on one interface, those of its addresses included.
     pub groups_per_interface: usize,
     /// Most senders that the filter of a multicast membership names (RFC 3376 2: at least 64).
@@ -133,12 +135,25 @@ impl Default for InternetConfig {
             path_mtus: 1024,
             path_mtu_age: Duration::from_secs(600),
             duplicate_address_transmits: 0,
+            group_reports: GroupReports::All,
             groups_per_interface: 512,
             sources_per_group: 128,
             coalesce: true,
             link_local: true,
         }
     }
+}
+
+/// Of which multicast groups the routers and switches of a link are told.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum GroupReports {
+    /// Of all, those where this host is asked for its link address included (RFC 4861 7.2.1): a switch that
+    /// listens in forwards to members only.
+    All,
+    /// Of those that programs join: enough where no switch listens in.
+    Joined,
+    /// Of none.
+    Never,
 }
 
 /// UDP and ICMP sockets.

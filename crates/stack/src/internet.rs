@@ -36,6 +36,7 @@ use address::{Addresses, Destination};
 use error::TokenBucket;
 use identification::Identifications;
 use local_prefix::LocalPrefixes;
+use multicast::groups::Groups;
 use path_mtu::PathMtus;
 use reassembly::Reassemblies;
 use recent::Recent;
@@ -50,6 +51,7 @@ pub(crate) struct Internet {
     /// What waits on each interface for its device.
     pub(crate) queues: Vec<LinkQueue>,
     pub(crate) addresses: Addresses,
+    pub(crate) groups: Groups,
     pub(crate) local_prefixes: LocalPrefixes,
     pub(crate) routes: Routes,
     pub(crate) neighbours: Neighbours,
@@ -72,6 +74,7 @@ impl Internet {
         Internet {
             interfaces: vec![Interface::loopback()],
             queues: vec![LinkQueue::default()],
+            groups: Groups::new(hasher, config.internet.group_reports),
             addresses: Addresses::new(hasher, config.forwarding),
             local_prefixes: LocalPrefixes::default(),
             routes: Routes::new(hasher),

@@ -40,7 +40,7 @@ mod transport;
 mod wheel;
 
 pub use batch::{Batch, Frame, ReceivedChecksum};
-pub use config::{Config, DatagramConfig, InternetConfig, LinkConfig, TcpConfig};
+pub use config::{Config, DatagramConfig, GroupReports, InternetConfig, LinkConfig, TcpConfig};
 pub use counters::Counters;
 pub use event::{Event, Readiness};
 pub use interface::{Interface, InterfaceId, Medium, Offload};

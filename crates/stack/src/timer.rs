@@ -1,5 +1,6 @@
 //! What the timers of the stack are for.
 
+use crate::interface::InterfaceId;
 use crate::slab::Key;
 use crate::socket::TcpId;
 
@@ -18,4 +19,8 @@ pub(crate) enum TimerKey {
     Reassembly(Key),
     /// Duplicate address detection of an address.
     Address(Key),
+    /// What is to be told of a multicast group.
+    Group(Key),
+    /// The answer to a query about all groups of an interface, of IPv6 or IPv4.
+    Groups(InterfaceId, bool),
 }

@@ -1,11 +1,14 @@
 //! The internet layer: from one host to another, by IP address.
 
 pub mod extension;
+pub mod groups;
 pub mod icmpv4;
 pub mod icmpv6;
+pub mod igmp;
 pub mod ip;
 pub mod ipv4;
 pub mod ipv6;
+pub mod mld;
 pub mod ndp;
 
 use core::fmt;

@@ -30,7 +30,7 @@
 //! | layer | module | protocols |
 //! |---|---|---|
 //! | link | [`link`] | Ethernet II, 802.1Q, ARP |
-//! | internet | [`internet`] | IPv4, IPv6 and its extension headers, ICMPv4, ICMPv6, Neighbor Discovery |
+//! | internet | [`internet`] | IPv4, IPv6 and its extension headers, ICMPv4, ICMPv6, Neighbor Discovery, IGMP, MLD |
 //! | transport | [`transport`] | UDP, TCP and its options |
 //!
 //! Three verbs are the same everywhere: `parse(bytes)` reads a header from the front of `bytes`,
@@ -65,6 +65,7 @@
 //! |---|---|---|
 //! | TCP options | [`transport::options::walk`] | [`transport::options::fields`] |
 //! | ICMP messages | (one per packet) | [`internet::icmpv4::fields`], [`internet::icmpv6::fields`] |
+//! | IGMP and MLD records | [`IgmpRecords::iter`](internet::igmp::IgmpRecords::iter), [`MldRecords::iter`](internet::mld::MldRecords::iter) | [`IgmpRecordFixed::FIELDS`](internet::igmp::IgmpRecordFixed::FIELDS), [`MldRecordFixed::FIELDS`](internet::mld::MldRecordFixed::FIELDS) |
 //! | Neighbor Discovery options | [`NdpOptions::raw`] | [`internet::ndp::option_fields`] |
 //! | IPv6 extension headers | [`Ipv6Chain::headers`] | [`Ipv6FragmentHeader::FIELDS`], [`Ipv6RoutingHeader::FIELDS`] |
 //! | IPv6 options | [`Ipv6Options`] | kind, place and data |
@@ -92,9 +93,11 @@ pub use internet::extension::{
 };
 pub use internet::icmpv4::Icmpv4Message;
 pub use internet::icmpv6::Icmpv6Message;
+pub use internet::igmp::IgmpMessage;
 pub use internet::ip::IpHeader;
 pub use internet::ipv4::{Ipv4Header, Ipv4Option, Ipv4Options};
 pub use internet::ipv6::Ipv6Header;
+pub use internet::mld::MldMessage;
 pub use internet::ndp::{NdpMessage, NdpOption, NdpOptionBuffer, NdpOptions, PrefixInformation};
 pub use internet::{Ecn, IpProtocol};
 pub use link::arp::{ArpOperation, ArpPacket};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fathom_impair::Impairment;
 use fathom_net::{Config, Host, Interface, InterfaceId, Record, Stack};
-use fathom_stack::Transmit;
+use fathom_stack::{GroupReports, Transmit};
 use fathom_wire::Instant;
 
 use crate::agenda::Agenda;
@@ -73,7 +73,12 @@ impl World {
         let before = self.by_name.insert(name.to_owned(), index);
         assert!(before.is_none(), "the world has a host named {name} already");
 
-        let stack = Stack::new(Config { shard, ..config }, self.derive.stack(name));
+        // A world's switches learn from frames alone: nobody listens for the hosts' own groups.
+        let mut config = Config { shard, ..config };
+        if config.internet.group_reports == GroupReports::All {
+            config.internet.group_reports = GroupReports::Joined;
+        }
+        let stack = Stack::new(config, self.derive.stack(name));
         let runtime = HostRuntime::new(&self.shared, index, self.derive.programs(name));
         let host = Host::new(name, stack, Arc::clone(&runtime) as _);
         self.nodes.push(Node { host: host.clone(), runtime, interfaces: Vec::new() });

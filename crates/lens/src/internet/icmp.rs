@@ -4,8 +4,10 @@ use std::net::Ipv6Addr;
 use std::ops::Range;
 
 use fathom_record::Layer;
-use fathom_wire::internet::{icmpv4, icmpv6, ndp};
-use fathom_wire::{Icmpv4Message, Icmpv6Message, IpHeader, NdpMessage, NdpOption, NdpOptions};
+use fathom_wire::internet::{icmpv4, icmpv6, mld, ndp};
+use fathom_wire::{Icmpv4Message, Icmpv6Message, IpHeader, MldMessage, NdpMessage, NdpOption, NdpOptions};
+
+use super::groups;
 
 use crate::dissect::{View, fields, option_fields};
 
@@ -31,7 +33,9 @@ pub(super) fn v6(
     cut: bool,
 ) {
     let bytes = view.bytes(range.clone());
-    let mut table = fields(icmpv6::fields(bytes.first().copied().unwrap_or_default()), bytes);
+    let kind = bytes.first().copied().unwrap_or_default();
+    let known = if MldMessage::is_kind(kind) { mld::fields(kind, bytes.len()) } else { icmpv6::fields(kind) };
+    let mut table = fields(known, bytes);
     let summary = match Icmpv6Message::parse(source, destination, bytes) {
         Ok(message) => {
             if let Icmpv6Message::Ndp(message) = &message {
@@ -135,6 +139,7 @@ fn describe_v6(message: &Icmpv6Message<'_>) -> String {
             format!("header wrong at byte {pointer}") + &quoted(invoking)
         }
         Icmpv6Message::Ndp(message) => describe_ndp(message),
+        Icmpv6Message::Mld(message) => groups::describe_mld(message),
         Icmpv6Message::Unknown { kind, code, .. } => format!("type {kind} code {code}"),
     }
 }

@@ -27,6 +27,8 @@ pub(crate) enum Meaning {
     Error { kind: IcmpErrorKind, invoking: Bytes },
     /// A message of neighbour discovery.
     NeighbourDiscovery,
+    /// A message of multicast listener discovery.
+    ListenerDiscovery,
     /// Nothing: of an unknown type (RFC 1122 3.2.2, RFC 4443 2.4 b), or of one that we do not act on.
     Nothing,
 }

@@ -29,6 +29,7 @@ pub(crate) fn receive(source: Ipv6Addr, destination: Ipv6Addr, bytes: &Bytes) ->
         }
         Icmpv6Message::ParameterProblem { invoking, .. } => error(IcmpErrorKind::ParameterProblem, invoking),
         Icmpv6Message::Ndp(_) => Meaning::NeighbourDiscovery,
+        Icmpv6Message::Mld(_) => Meaning::ListenerDiscovery,
         // RFC 4443 2.4 a: an error of an unknown type is passed up as far as it can be read.
         Icmpv6Message::Unknown { kind, body, .. } if kind < 128 => {
             error(IcmpErrorKind::ParameterProblem, body)

@@ -1,5 +1,13 @@
-//! Multicast groups: which sockets hear which group on which interface, and whom (RFC 1112 7, RFC 3376 2 and 3,
-//! RFC 3810 3 and 4).
+//! Multicast groups: which sockets hear which group on which interface, whom they hear there, and what the routers
+//! of the link are told of it (RFC 1112 7, RFC 3376, RFC 3810).
+//!
+//! IGMP and MLD are one protocol in two forms; what they have in common is here and in [`groups`], their
+//! messages are in [`igmp`] and [`mld`].
+
+pub(crate) mod groups;
+pub(crate) mod igmp;
+pub(crate) mod mld;
+pub(crate) mod report;
 
 use alloc::vec::Vec;
 use core::net::IpAddr;
@@ -55,3 +63,6 @@ pub(crate) struct Membership {
     pub(crate) interface: InterfaceId,
     pub(crate) filter: SourceFilter,
 }
+
+#[cfg(test)]
+mod tests;

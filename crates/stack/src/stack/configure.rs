@@ -11,8 +11,9 @@ use crate::interface::{Interface, InterfaceId, Medium};
 use crate::internet::address::{AddressError, AddressState};
 use crate::internet::cidr::IpCidr;
 use crate::internet::local_prefix::LocalPrefix;
+use crate::internet::multicast::report;
 use crate::internet::route::{Route, RouteError};
-use crate::internet::scope::link_local_from;
+use crate::internet::scope::{ALL_ROUTERS, link_local_from};
 use crate::link::queue::LinkQueue;
 use crate::link::resolution;
 use crate::slab::Key;
@@ -35,7 +36,11 @@ impl Stack {
         self.internet.interfaces.push(interface);
         self.internet.queues.push(LinkQueue::default());
         self.internet.addresses.add_interface(id, self.shared.config.forwarding);
+        self.internet.groups.add_interface();
         self.shared.sendable.add_interface();
+        if let (true, Medium::Ethernet { .. }) = (self.shared.config.forwarding, medium) {
+            self.parts(Instant::ZERO).change_own(id, ALL_ROUTERS.into(), true);
+        }
         if let (true, Medium::Ethernet { address }) = (self.shared.config.internet.link_local, medium) {
             let address = IpCidr::host(link_local_from(address.0));
             let cidr = IpCidr::new(address.address(), 64).unwrap_or(address);
@@ -60,7 +65,7 @@ impl Stack {
         let Parts { mut cx, internet, .. } = self.parts(now);
         internet.routes.touch();
         if up {
-            return;
+            return report::tell_all(&mut cx, internet, id);
         }
         let waiting = internet.neighbours.forget_interface(&mut cx, id);
         for packet in internet.queues[id.slot()].drain(&mut cx) {
@@ -112,6 +117,9 @@ impl Stack {
                 added.timer = Some(timer);
             }
         }
+        if let IpAddr::V6(address) = address.address() {
+            self.parts(now).change_solicited_node(id, address, true);
+        }
         Ok(())
     }
 
@@ -130,6 +138,9 @@ impl Stack {
         let network = removed.cidr.network();
         if !internet.addresses.of_interface(id).any(|other| other.cidr.network() == network) {
             internet.routes.remove(&network_route(id, removed.cidr));
+        }
+        if let IpAddr::V6(address) = address {
+            self.parts(now).change_solicited_node(id, address, false);
         }
         true
     }

@@ -14,6 +14,7 @@ use crate::internet::coalesce::Coalescer;
 use crate::internet::error::{Invoking, Problem, Refusal, icmp_error};
 use crate::internet::forward::forward;
 use crate::internet::icmp::{self, Meaning};
+use crate::internet::multicast::{igmp, mld};
 use crate::internet::ndp::{self, Target};
 use crate::internet::receive::{Packet, Received};
 use crate::internet::{icmpv4, icmpv6, source};
@@ -174,6 +175,7 @@ impl Parts<'_> {
             (IpProtocol::Icmpv4, IpAddr::V4(_)) | (IpProtocol::Icmpv6, IpAddr::V6(_)) => {
                 self.receive_icmp(arrived)
             }
+            (IpProtocol::Igmp, IpAddr::V4(_)) => igmp::receive(&mut self.cx, self.internet, &arrived),
             _ => self.transports.receive(&mut self.cx, arrived),
         };
         match disposition {
@@ -223,6 +225,7 @@ impl Parts<'_> {
                 }
             }
             Some(Meaning::NeighbourDiscovery) => self.receive_ndp(&arrived),
+            Some(Meaning::ListenerDiscovery) => self.receive_mld(&arrived),
         }
     }
 
@@ -289,6 +292,16 @@ impl Parts<'_> {
             self.internet.path_mtus.set(self.cx.now, error.destination, mtu, limit, age);
         }
         Disposition::Accepted
+    }
+
+    fn receive_mld(&mut self, arrived: &Arrived) -> Disposition {
+        let (IpAddr::V6(source), IpAddr::V6(destination)) = (arrived.source, arrived.destination) else {
+            return Disposition::Drop(DropReason::IcmpMalformed);
+        };
+        match Icmpv6Message::parse(source, destination, &arrived.payload) {
+            Ok(Icmpv6Message::Mld(message)) => mld::receive(&mut self.cx, self.internet, arrived, &message),
+            _ => Disposition::Drop(DropReason::IcmpMalformed),
+        }
     }
 
     fn receive_ndp(&mut self, arrived: &Arrived) -> Disposition {

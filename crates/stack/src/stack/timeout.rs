@@ -7,6 +7,7 @@ use super::{Parts, Stack};
 use crate::interface::InterfaceId;
 use crate::internet::error::{Invoking, Problem, icmp_error};
 use crate::internet::icmp;
+use crate::internet::multicast::report;
 use crate::link::neighbour::Waiting;
 use crate::link::resolution;
 use crate::outgoing::Outgoing;
@@ -54,6 +55,8 @@ impl Parts<'_> {
             }
             TimerKey::Reassembly(key) => self.reassembly_timeout(key),
             TimerKey::Address(key) => self.handle_address_timer(key),
+            TimerKey::Group(key) => report::handle_timer(&mut self.cx, self.internet, key),
+            TimerKey::Groups(on, v6) => report::handle_query_timer(&mut self.cx, self.internet, on, v6),
         }
     }
 

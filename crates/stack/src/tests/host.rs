@@ -9,7 +9,7 @@ use fathom_record::DropReason;
 use fathom_wire::{ArpOperation, ArpPacket, EtherType, EthernetHeader, Instant};
 
 use super::packets::{OURS, THEIRS, frame};
-use crate::{Batch, Config, Frame, Interface, InterfaceId, Seed, Stack};
+use crate::{Batch, Config, Frame, GroupReports, Interface, InterfaceId, Seed, Stack};
 
 /// A host with 192.0.2.1/24 and 2001:db8::1/64 on one Ethernet interface, and a clock.
 pub(crate) struct Host {
@@ -23,7 +23,8 @@ impl Host {
         Host::with(Config::default())
     }
 
-    pub(crate) fn with(config: Config) -> Self {
+    pub(crate) fn with(mut config: Config) -> Self {
+        config.internet.group_reports = GroupReports::Joined;
         let mut stack = Stack::new(config, Seed::from_u64(1));
         let eth0 = stack.add_interface(Interface::ethernet("eth0", OURS));
         for address in ["192.0.2.1/24", "2001:db8::1/64"] {

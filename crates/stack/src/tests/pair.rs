@@ -9,7 +9,9 @@ use std::vec::Vec;
 use bytes::{Bytes, BytesMut};
 use fathom_wire::{EthernetAddress, Instant};
 
-use crate::{Batch, Config, Event, Frame, Interface, InterfaceId, IpCidr, Medium, Seed, Stack, Transmit};
+use crate::{
+    Batch, Config, Event, Frame, GroupReports, Interface, InterfaceId, IpCidr, Medium, Seed, Stack, Transmit,
+};
 
 /// Most steps before something is wrong: an ACK storm, a timer that fires for ever.
 const MAX_STEPS: usize = 1_000_000;
@@ -142,7 +144,8 @@ impl Pair {
 }
 
 impl End {
-    fn new(config: Config, host: u8, ethernet: bool) -> Self {
+    fn new(mut config: Config, host: u8, ethernet: bool) -> Self {
+        config.internet.group_reports = GroupReports::Joined;
         let mut stack = Stack::new(config, Seed::from_u64(host.into()));
         let medium = match ethernet {
             true => Medium::Ethernet { address: EthernetAddress([2, 0, 0, 0, 0, host]) },

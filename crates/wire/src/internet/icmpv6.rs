@@ -2,6 +2,7 @@
 
 use core::net::Ipv6Addr;
 
+use super::mld::{self, MldMessage};
 use super::ndp::{self, NdpMessage};
 use crate::header::header;
 use crate::{Checksum, Field, IpProtocol, ParseError};
@@ -20,6 +21,12 @@ pub mod kind {
     pub const ECHO_REQUEST: u8 = 128;
     /// Echo reply.
     pub const ECHO_REPLY: u8 = 129;
+    /// Multicast listener query (RFC 2710 3, RFC 3810 5.1).
+    pub const LISTENER_QUERY: u8 = 130;
+    /// Multicast listener report of version 1 (RFC 2710 3).
+    pub const LISTENER_REPORT: u8 = 131;
+    /// Multicast listener done (RFC 2710 3).
+    pub const LISTENER_DONE: u8 = 132;
     /// Router solicitation (RFC 4861 4.1).
     pub const ROUTER_SOLICITATION: u8 = 133;
     /// Router advertisement (RFC 4861 4.2).
@@ -30,6 +37,8 @@ pub mod kind {
     pub const NEIGHBOR_ADVERTISEMENT: u8 = 136;
     /// Redirect (RFC 4861 4.5).
     pub const REDIRECT: u8 = 137;
+    /// Multicast listener report of version 2 (RFC 3810 5.2).
+    pub const LISTENER_REPORT_V2: u8 = 143;
 }
 
 /// Codes of destination unreachable (RFC 4443 3.1).
@@ -138,6 +147,7 @@ pub fn fields(kind: u8) -> &'static [Field] {
         kind::NEIGHBOR_SOLICITATION => ndp::NeighborSolicitationFixed::FIELDS,
         kind::NEIGHBOR_ADVERTISEMENT => ndp::NeighborAdvertisementFixed::FIELDS,
         kind::REDIRECT => ndp::RedirectFixed::FIELDS,
+        kind if MldMessage::is_kind(kind) => mld::fields(kind, 0),
         _ => Icmpv6Fixed::FIELDS,
     }
 }
@@ -196,6 +206,8 @@ pub enum Icmpv6Message<'a> {
     },
     /// Neighbor Discovery (RFC 4861).
     Ndp(NdpMessage<'a>),
+    /// Multicast Listener Discovery (RFC 3810, RFC 2710).
+    Mld(MldMessage<'a>),
     /// Any other type, or an echo with a code. Below type 128 it is an error nevertheless.
     Unknown {
         /// Type.
@@ -249,6 +261,7 @@ impl<'a> Icmpv6Message<'a> {
             (kind::ROUTER_SOLICITATION..=kind::REDIRECT, _) => {
                 Icmpv6Message::Ndp(NdpMessage::parse(kind, code, bytes)?)
             }
+            (kind, _) if MldMessage::is_kind(kind) => Icmpv6Message::Mld(MldMessage::parse(kind, bytes)?),
             (kind, code) => Icmpv6Message::Unknown { kind, code, rest, body },
         })
     }
@@ -258,6 +271,7 @@ impl<'a> Icmpv6Message<'a> {
     pub fn len(&self) -> usize {
         match self {
             Icmpv6Message::Ndp(message) => message.len(),
+            Icmpv6Message::Mld(message) => message.len(),
             _ => Icmpv6Fixed::LEN + self.body().len(),
         }
     }
@@ -269,7 +283,7 @@ impl<'a> Icmpv6Message<'a> {
             | Icmpv6Message::PacketTooBig { invoking, .. }
             | Icmpv6Message::TimeExceeded { invoking, .. }
             | Icmpv6Message::ParameterProblem { invoking, .. } => invoking,
-            Icmpv6Message::Ndp(_) => &[],
+            Icmpv6Message::Ndp(_) | Icmpv6Message::Mld(_) => &[],
             Icmpv6Message::Unknown { body, .. } => body,
         }
     }
@@ -283,9 +297,10 @@ impl<'a> Icmpv6Message<'a> {
             | Icmpv6Message::TimeExceeded { .. }
             | Icmpv6Message::ParameterProblem { .. } => true,
             Icmpv6Message::Unknown { kind, .. } => *kind < 128,
-            Icmpv6Message::Ndp(_) | Icmpv6Message::EchoRequest { .. } | Icmpv6Message::EchoReply { .. } => {
-                false
-            }
+            Icmpv6Message::Ndp(_)
+            | Icmpv6Message::Mld(_)
+            | Icmpv6Message::EchoRequest { .. }
+            | Icmpv6Message::EchoReply { .. } => false,
         }
     }
 
@@ -309,6 +324,10 @@ impl<'a> Icmpv6Message<'a> {
             Icmpv6Message::TimeExceeded { code, .. } => (kind::TIME_EXCEEDED, code, 0),
             Icmpv6Message::ParameterProblem { code, pointer, .. } => (kind::PARAMETER_PROBLEM, code, pointer),
             Icmpv6Message::Ndp(message) => {
+                message.emit(out);
+                return seal(source, destination, out);
+            }
+            Icmpv6Message::Mld(message) => {
                 message.emit(out);
                 return seal(source, destination, out);
             }

@@ -175,7 +175,7 @@ pub(crate) fn icmpv6(
         3 => Icmpv6Message::PacketTooBig { mtu: word, invoking: body },
         4 => Icmpv6Message::TimeExceeded { code, invoking: body },
         5 => Icmpv6Message::ParameterProblem { code, pointer: word, invoking: body },
-        6 => Icmpv6Message::Unknown { kind: kind.max(138), code, rest, body },
+        6 => Icmpv6Message::Unknown { kind: kind.max(144), code, rest, body },
         7 => Icmpv6Message::Ndp(NdpMessage::RouterSolicitation { options }),
         8 => Icmpv6Message::Ndp(NdpMessage::RouterAdvertisement {
             hop_limit: a,

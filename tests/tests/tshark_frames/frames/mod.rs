@@ -1,5 +1,6 @@
 //! One sample, or a few, of each kind of frame we emit.
 
+mod groups;
 mod icmp;
 mod internet;
 mod link;
@@ -40,6 +41,8 @@ pub(crate) fn samples() -> Vec<Sample> {
         icmp::icmp(),
         icmp::icmp6(),
         icmp::neighbor_discovery(),
+        groups::igmp(),
+        groups::mld(),
         transport::udp(),
         transport::tcp(),
     ]
