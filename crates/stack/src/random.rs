@@ -81,6 +81,9 @@ pub(crate) struct Random {
     pub(crate) identification: HashKey,
     /// Hash tables with keys from the wire.
     pub(crate) table: HashKey,
+    /// Added to initial sequence numbers, for tests at the edges of their space.
+    #[cfg(test)]
+    pub(crate) isn_offset: u32,
 }
 
 impl fmt::Debug for Random {
@@ -108,7 +111,18 @@ impl Random {
             (key(), key(), key(), key(), key(), key());
         let cookie = key();
         generator.jump();
-        Random { generator, isn, timestamp, port, cookie, flow_label, identification, table }
+        Random {
+            generator,
+            isn,
+            timestamp,
+            port,
+            cookie,
+            flow_label,
+            identification,
+            table,
+            #[cfg(test)]
+            isn_offset: 0,
+        }
     }
 
     /// Any number.

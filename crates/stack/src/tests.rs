@@ -14,7 +14,7 @@ mod loopback;
 mod lossy;
 mod neighbours;
 pub(crate) mod packets;
-mod pair;
+pub(crate) mod pair;
 mod records;
 mod reuse;
 

@@ -4,6 +4,7 @@ mod choices;
 mod close;
 mod handshake;
 mod harness;
+pub(crate) mod isns;
 mod memory;
 mod random;
 mod receive;

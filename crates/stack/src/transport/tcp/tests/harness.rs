@@ -10,6 +10,7 @@ use fathom_wire::{
     Ecn, Instant, IpProtocol, SeqNumber, TcpFlags, TcpHeader, TcpOptions as WireOptions, TcpTimestamps,
 };
 
+use super::isns;
 use crate::batch::ReceivedChecksum;
 use crate::config::Config;
 use crate::context::Context;
@@ -78,8 +79,14 @@ impl Seg {
 
 impl From<&Departing> for Seg {
     fn from(departing: &Departing) -> Self {
-        let TcpHeader { seq, ack, flags, window, urgent, options, .. } =
+        let TcpHeader { seq, mut ack, flags, window, urgent, mut options, .. } =
             TcpHeader::parse(&departing.header).unwrap();
+        if flags.contains(F::ACK) {
+            ack = isns::from_layer(ack);
+        }
+        for block in &mut options.sack {
+            (block.left, block.right) = (isns::from_layer(block.left), isns::from_layer(block.right));
+        }
         Seg { seq, ack, flags, window, urgent, options, data: departing.slices.concat() }
     }
 }
@@ -109,7 +116,7 @@ impl Host {
 
     pub(super) fn with(config: Config) -> Self {
         let random = Random::new(&Seed::from_u64(7));
-        Host {
+        let mut host = Host {
             layer: TcpLayer::new(&random, &config.tcp),
             now: Instant::from_millis(1000),
             recorder: Recorder::new(0),
@@ -123,7 +130,9 @@ impl Host {
             pool: BlockPool::new(),
             random,
             config,
-        }
+        };
+        isns::apply(&mut host);
+        host
     }
 
     pub(super) fn parts(&mut self) -> (Context<'_>, &mut TcpLayer) {
@@ -163,7 +172,8 @@ impl Host {
         layer.connect(&mut cx, (LOCAL.ip(), LOCAL.port()), REMOTE, options).unwrap()
     }
 
-    /// A segment from the remote end, [`REMOTE`] unless it is another, to [`LOCAL`]. Gives why it was dropped, and what was answered at once.
+    /// A segment from the remote end, [`REMOTE`] unless it is another, to [`LOCAL`]. Gives why it was dropped,
+    /// and what was answered at once.
     pub(super) fn take(&mut self, seg: &Seg) -> (Option<DropReason>, Option<Seg>) {
         self.take_merged(seg, None)
     }
@@ -173,7 +183,7 @@ impl Host {
         let header = TcpHeader {
             source_port: self.remote.port(),
             destination_port: LOCAL.port(),
-            seq: seg.seq,
+            seq: isns::to_layer(seg.seq),
             ack: seg.ack,
             flags: seg.flags,
             window: seg.window,
