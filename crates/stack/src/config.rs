@@ -103,6 +103,10 @@ pub struct InternetConfig {
     pub icmp_error_burst: u32,
     /// Most destinations whose path MTU is known to be below that of the interface.
     pub path_mtus: usize,
+    /// No IPv4 path MTU below this is believed (RFC 5927 7.2): whoever can forge one could have us send in tiny
+    /// pieces. A path that is narrower takes packets of this size in fragments, which routers are then allowed
+    /// to make. 552 bytes, as in Linux; RFC 791 3.2 would have 68.
+    pub min_path_mtu: usize,
     /// After how long a path MTU is forgotten (RFC 1191 6.3, RFC 8201 4: at least 5 minutes, 10 recommended).
     pub path_mtu_age: Duration,
     /// Solicitations of duplicate address detection for each IPv6 address (RFC 4862 5.1:
@@ -133,6 +137,7 @@ impl Default for InternetConfig {
             icmp_errors_per_second: 100,
             icmp_error_burst: 50,
             path_mtus: 1024,
+            min_path_mtu: 552,
             path_mtu_age: Duration::from_secs(600),
             duplicate_address_transmits: 0,
             group_reports: GroupReports::All,

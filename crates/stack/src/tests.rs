@@ -4,6 +4,7 @@ mod autotuning;
 mod changes;
 mod closing;
 mod connections;
+mod crossing;
 mod datagrams;
 mod dual_stack;
 pub(crate) mod host;
@@ -15,6 +16,7 @@ mod lossy;
 mod neighbours;
 pub(crate) mod packets;
 pub(crate) mod pair;
+mod path_mtu;
 mod records;
 mod reuse;
 

@@ -23,6 +23,8 @@ const PLATEAUS: &[usize] = &[65535, 32000, 17914, 8166, 4352, 2002, 1492, 1006, 
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     mtu: usize,
+    /// A router said that its link is narrower than we believe: routers may cut what is sent there.
+    narrow: bool,
     expires: Instant,
 }
 
@@ -79,6 +81,19 @@ impl PathMtus {
         }
     }
 
+    /// Notes that the path to `destination`, which is known, is narrower still than is believed.
+    pub(crate) fn set_narrow(&mut self, destination: IpAddr) {
+        if let Some(entry) = self.entries.get_mut(&destination) {
+            entry.narrow = true;
+        }
+    }
+
+    /// Whether the path to `destination` is narrower than is believed.
+    pub(crate) fn is_narrow(&self, now: Instant, destination: IpAddr) -> bool {
+        !self.entries.is_empty()
+            && self.entries.get(&destination).is_some_and(|entry| entry.narrow && now < entry.expires)
+    }
+
     /// Forgets all of them.
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
@@ -89,7 +104,7 @@ impl PathMtus {
     pub(crate) fn set(&mut self, now: Instant, destination: IpAddr, mtu: usize, limit: usize, age: Duration) {
         self.make_room(now, limit);
         let expires = now + age;
-        self.entries.insert(destination, Entry { mtu, expires });
+        self.entries.insert(destination, Entry { mtu, narrow: false, expires });
         self.order.push_back((destination, expires));
     }
 

@@ -105,8 +105,16 @@ pub(crate) fn transmit(
     cx: &mut Context<'_>,
     internet: &mut Internet,
     hop: &Hop,
-    departing: Departing,
+    mut departing: Departing,
 ) -> Result<Outgoing, DropReason> {
+    let adapts = match departing.fragmentation {
+        Fragmentation::AtSource => true,
+        Fragmentation::Forbidden => departing.protocol == IpProtocol::Tcp,
+        Fragmentation::Allowed | Fragmentation::Probe => false,
+    };
+    if adapts && internet.path_mtus.is_narrow(cx.now, departing.destination) {
+        departing.fragmentation = Fragmentation::Allowed;
+    }
     let interface = internet.interface(hop.interface);
     let (medium, offload) = (interface.medium, interface.offload);
     let mtu = match departing.fragmentation {

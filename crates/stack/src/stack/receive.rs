@@ -289,7 +289,12 @@ impl Parts<'_> {
         if let Some(mtu) = reduced {
             let limits = &self.cx.config.internet;
             let (limit, age) = (limits.path_mtus, limits.path_mtu_age);
-            self.internet.path_mtus.set(self.cx.now, error.destination, mtu, limit, age);
+            let floor = if error.destination.is_ipv4() { limits.min_path_mtu.min(current) } else { 0 };
+            let path_mtus = &mut self.internet.path_mtus;
+            path_mtus.set(self.cx.now, error.destination, mtu.max(floor), limit, age);
+            if mtu < floor {
+                path_mtus.set_narrow(error.destination);
+            }
         }
         Disposition::Accepted
     }
