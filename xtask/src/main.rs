@@ -3,6 +3,7 @@
 
 mod arrows;
 mod packages;
+mod sockets;
 mod test;
 
 use std::env;

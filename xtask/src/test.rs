@@ -6,7 +6,7 @@ use std::{env, fs};
 
 use anyhow::{Context, Result, bail};
 
-use crate::{arrows, cargo, packages, root, step};
+use crate::{arrows, cargo, packages, root, sockets, step};
 
 /// Set-up, then each check in turn; stops at the first that fails.
 pub fn run() -> Result<()> {
@@ -17,6 +17,7 @@ pub fn run() -> Result<()> {
 
     timed("set-up", packages::install_missing)?;
     timed("arrows between crates", || arrows::check(&root()))?;
+    timed("table of sockets", || sockets::check(&root()))?;
     timed("format", || {
         step(cargo().args(["fmt", "--all", "--check"]))?;
         // The fuzz targets are a workspace of their own, since they need another compiler.

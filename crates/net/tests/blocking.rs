@@ -11,7 +11,7 @@ use bytes::Bytes;
 use fathom_device::MemoryDevice;
 use fathom_net::blocking::{TcpListener, TcpStream, UdpSocket};
 use fathom_net::driver::{Attachment, RealTime};
-use fathom_net::{Host, Interest};
+use fathom_net::{Host, Interest, SendDatagram};
 
 /// The bound of a failing test, not a measure of speed.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -288,4 +288,51 @@ fn the_time_to_live_is_that_of_the_connection() {
     listener.set_ttl(7).unwrap();
     assert_eq!((listener.ttl().unwrap(), listener.as_async().ttl().unwrap()), (7, 7));
     assert!(listener.take_error().unwrap().is_none());
+}
+
+#[test]
+fn a_datagram_is_peeked_at_and_told_everything_about() {
+    let (a, b) = hosts();
+    let client = UdpSocket::bind(a.host(), at("192.0.2.1:0")).unwrap();
+    let server = UdpSocket::bind(b.host(), at("0.0.0.0:7")).unwrap();
+    server.set_read_timeout(Some(LIMIT)).unwrap();
+    let mut message = SendDatagram::new(b"question");
+    (message.to, message.hop_limit) = (Some(at("192.0.2.2:7")), Some(9));
+    client.send_msg(&message).unwrap();
+    let (mut start, mut whole) = ([0; 4], [0; 16]);
+    let from = client.local_addr().unwrap();
+    assert_eq!((server.peek_from(&mut start).unwrap(), &start), ((4, from), b"ques"));
+    let meta = server.recv_msg(&mut whole).unwrap();
+    assert_eq!((meta.source, meta.len, meta.hop_limit), (from, 8, 9));
+    assert_eq!(meta.destination, at("192.0.2.2:7").ip());
+    server.connect(from).unwrap();
+    client.connect(at("192.0.2.2:7")).unwrap();
+    server.send(b"answer").unwrap();
+    client.set_read_timeout(Some(LIMIT)).unwrap();
+    assert_eq!(client.peek(&mut start).unwrap(), 4);
+    assert_eq!(client.recv(&mut whole).unwrap(), 6);
+}
+
+#[test]
+fn options_of_a_datagram_socket_are_set_and_told() {
+    let (a, _b) = hosts();
+    let socket = UdpSocket::bind(a.host(), at("[::]:5353")).unwrap();
+    assert!(!socket.broadcast().unwrap() && socket.multicast_loop_v4().unwrap());
+    socket.set_broadcast(true).unwrap();
+    socket.set_multicast_loop_v4(false).unwrap();
+    assert!(socket.broadcast().unwrap() && !socket.multicast_loop_v4().unwrap());
+    socket.set_multicast_loop_v6(true).unwrap();
+    assert!(socket.multicast_loop_v6().unwrap());
+    socket.set_ttl(9).unwrap();
+    socket.set_multicast_ttl_v4(7).unwrap();
+    assert_eq!((socket.ttl().unwrap(), socket.multicast_ttl_v4().unwrap()), (9, 7));
+    let (v4, v6) = (&"224.0.0.251".parse().unwrap(), &"ff02::fb".parse().unwrap());
+    socket.join_multicast_v4(v4, &"192.0.2.1".parse().unwrap()).unwrap();
+    socket.leave_multicast_v4(v4, &"192.0.2.1".parse().unwrap()).unwrap();
+    let index = a.host().interfaces()[0].scope_id();
+    socket.join_multicast_v6(v6, index).unwrap();
+    socket.leave_multicast_v6(v6, index).unwrap();
+    assert_eq!(kind(socket.leave_multicast_v6(v6, index)), ErrorKind::AddrNotAvailable, "it has left");
+    assert!(socket.take_error().unwrap().is_none());
+    assert_eq!(socket.as_async().ttl().unwrap(), 9);
 }
