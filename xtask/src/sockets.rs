@@ -34,15 +34,20 @@ const TYPES: [(&str, &str); 17] = [
 pub fn check(root: &Path) -> Result<()> {
     let text = fs::read_to_string(root.join("docs/sockets.md")).context("docs/sockets.md")?;
     let document = Document::read(&text)?;
-    document.check_tests(root)?;
+    let tests = document.tests(root)?;
     for file in sources(&root.join(SOURCES))? {
         let blocking = file.components().any(|part| part.as_os_str() == "blocking");
         let source = fs::read_to_string(&file)?;
         for (kind, method) in methods(&source) {
             let kind = if blocking { format!("blocking::{kind}") } else { kind };
             let Some((_, section)) = TYPES.iter().find(|(known, _)| *known == kind) else { continue };
-            if !document.names(section, &method) {
+            let named = |row: &&Row| row.section == *section && row.names.contains(&method);
+            let mut rows = document.rows.iter().filter(named).peekable();
+            if rows.peek().is_none() {
                 bail!("docs/sockets.md, section {section}: `{method}` of {kind} is missing");
+            }
+            if !rows.flat_map(|row| &row.tests).any(|test| mentions(&tests[test], &method)) {
+                bail!("docs/sockets.md, section {section}: no test of its row calls `{method}` of {kind}");
             }
         }
     }
@@ -54,11 +59,19 @@ pub fn check(root: &Path) -> Result<()> {
 struct Document {
     /// Short names of test files.
     files: BTreeMap<String, PathBuf>,
-    /// Names in backticks in the rows of each section.
-    sections: BTreeMap<String, BTreeSet<String>>,
-    /// Tests that rows name, as short name of the file and function.
-    tests: BTreeSet<(String, String)>,
+    rows: Vec<Row>,
 }
+
+#[derive(Debug)]
+struct Row {
+    section: String,
+    /// What we have, by the names in backticks.
+    names: BTreeSet<String>,
+    tests: Vec<Test>,
+}
+
+/// The short name of a file, and a function in it.
+type Test = (String, String);
 
 impl Document {
     fn read(text: &str) -> Result<Document> {
@@ -68,9 +81,7 @@ impl Document {
             if let Some(heading) = line.strip_prefix("## ") {
                 section = heading.to_owned();
             }
-            let Some(row) = line.strip_prefix('|').and_then(|line| line.strip_suffix('|')) else {
-                continue;
-            };
+            let Some(row) = line.strip_prefix('|').and_then(|line| line.strip_suffix('|')) else { continue };
             let cells: Vec<&str> = row.split('|').map(str::trim).collect();
             match cells[..] {
                 ["short", _] | [_, _, "test"] => {}
@@ -79,53 +90,62 @@ impl Document {
                     let file = file.trim_matches('`');
                     document.files.insert(short.trim_matches('`').to_owned(), PathBuf::from(file));
                 }
-                [_, ours, tests] => document.row(&section, row, ours, tests)?,
+                [_, ours, tests] => document.rows.push(Row::read(&section, ours, tests)?),
                 _ => bail!("docs/sockets.md, section {section}: a row of {} cells: {row}", cells.len()),
             }
         }
         Ok(document)
     }
 
-    fn row(&mut self, section: &str, row: &str, ours: &str, tests: &str) -> Result<()> {
-        let before = self.tests.len();
-        for test in code(tests) {
-            let (file, test) =
-                test.split_once("::").with_context(|| format!("no test: `{test}` in {row}"))?;
-            self.tests.insert((file.to_owned(), test.to_owned()));
-        }
-        let shown = self.tests.len() > before || code(tests).next().is_some();
-        // What we have is shown by a test; what we do not have says why.
-        let absent = ours.starts_with("no: ") || ours.starts_with("not yet: ");
-        if shown == absent {
-            bail!("docs/sockets.md, section {section}: a row needs either a test or a reason: {row}");
-        }
-        let names = self.sections.entry(section.to_owned()).or_default();
-        let name =
-            |text: &str| text.split('(').next().unwrap_or_default().rsplit("::").next().map(str::to_owned);
-        names.extend(code(row).filter_map(name));
-        Ok(())
-    }
-
-    fn names(&self, section: &str, method: &str) -> bool {
-        self.sections.get(section).is_some_and(|names| names.contains(method))
-    }
-
-    fn check_tests(&self, root: &Path) -> Result<()> {
+    /// The sources of the tests that rows name.
+    fn tests(&self, root: &Path) -> Result<BTreeMap<Test, String>> {
         let mut texts = BTreeMap::new();
-        for (short, test) in &self.tests {
+        let mut tests = BTreeMap::new();
+        for test @ (short, name) in self.rows.iter().flat_map(|row| &row.tests) {
             let file = self.files.get(short).with_context(|| format!("no file is called {short}"))?;
             if !texts.contains_key(short) {
                 let text = fs::read_to_string(root.join(file)).with_context(|| file.display().to_string())?;
                 texts.insert(short, text);
             }
-            // As a function, or as an entry of a table from which a macro makes functions.
-            let (function, entry) = (format!("fn {test}("), format!(" {test}: "));
-            if !texts[short].contains(&function) && !texts[short].contains(&entry) {
-                bail!("docs/sockets.md names the test {test}, which is not in {}", file.display());
-            }
+            let Some(source) = function(&texts[short], name) else {
+                bail!("docs/sockets.md names the test {name}, which is not in {}", file.display());
+            };
+            tests.insert(test.clone(), source.to_owned());
         }
-        Ok(())
+        Ok(tests)
     }
+}
+
+impl Row {
+    fn read(section: &str, ours: &str, tests: &str) -> Result<Row> {
+        let split = |test: &str| test.split_once("::").map(|(file, test)| (file.to_owned(), test.to_owned()));
+        let tests: Option<Vec<Test>> = code(tests).map(split).collect();
+        let tests = tests.with_context(|| format!("section {section}: a test needs a file: {ours}"))?;
+        // What we have is shown by a test; what we do not have says why.
+        let absent = ours.starts_with("no: ") || ours.starts_with("not yet: ");
+        if tests.is_empty() != absent {
+            bail!("docs/sockets.md, section {section}: a row needs either a test or a reason: {ours}");
+        }
+        let name =
+            |text: &str| text.split('(').next().and_then(|text| text.rsplit("::").next()).map(str::to_owned);
+        let names = code(ours).filter(|_| !absent).filter_map(name).collect();
+        Ok(Row { section: section.to_owned(), names, tests })
+    }
+}
+
+/// The source of a test: a function, or an entry of a table from which a macro makes functions.
+fn function<'a>(source: &'a str, name: &str) -> Option<&'a str> {
+    if let Some(start) = source.find(&format!("fn {name}(")) {
+        let rest = &source[start..];
+        return rest.split_inclusive("\n}\n").next();
+    }
+    let start = source.find(&format!(" {name}:"))?;
+    source[start..].split_inclusive(';').next()
+}
+
+/// Whether `source` has the word `name`.
+fn mentions(source: &str, name: &str) -> bool {
+    source.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|word| word == name)
 }
 
 /// What stands in backticks.
@@ -204,10 +224,10 @@ mod tests {
     fn reads_the_tables() {
         let document = Document::read(TEXT).unwrap();
         assert_eq!(document.files["a"], Path::new("some/tests.rs"));
-        assert!(document.names("TcpStream", "connect"));
-        assert!(!document.names("TcpStream", "peek"));
         assert_eq!(document.files.len(), 1);
-        assert_eq!(document.tests.iter().next().unwrap(), &("a".to_owned(), "connects".to_owned()));
+        let row = &document.rows[0];
+        assert_eq!((row.section.as_str(), row.names.contains("connect")), ("TcpStream", true));
+        assert_eq!(row.tests, [("a".to_owned(), "connects".to_owned())]);
     }
 
     #[test]
@@ -216,6 +236,16 @@ mod tests {
         assert!(Document::read(&without).is_err());
         let both = TEXT.replace("there is none | |", "there is none | `a::connects` |");
         assert!(Document::read(&both).is_err());
+    }
+
+    #[test]
+    fn finds_the_source_of_a_test() {
+        let source =
+            "fn one() {\n    connect();\n}\nfn two() {\n    peek();\n}\nmade! {\n    three: set(1);\n}\n";
+        let mentions = |test, name| function(source, test).is_some_and(|source| mentions(source, name));
+        assert!(mentions("one", "connect") && !mentions("one", "peek") && !mentions("one", "connec"));
+        assert!(mentions("two", "peek") && mentions("three", "set"));
+        assert!(function(source, "four").is_none());
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub use fathom_record::{FlowId, InterfaceIndex, Kind, Layer, Outcome, Record, Re
 pub use fathom_stack::{
     Config, Family, IcmpErrorKind, IcmpEvent, IcmpEventKind, Interface, InterfaceId, IpCidr, Keepalive,
     ListenAt, LocalPrefix, Medium, PathMtuDiscovery, ReceivedDatagram, RecvMeta, Route, Seed, SendDatagram,
-    Stack, TcpConfig, TcpInfo, TcpOptions, UdpBind, UdpError, UdpErrorReport, UdpOptions,
+    Stack, TcpConfig, TcpInfo, TcpListen, TcpOptions, UdpBind, UdpError, UdpErrorReport, UdpOptions,
 };
 pub use fathom_wire::{Ecn, EthernetAddress, Instant};
 

@@ -221,6 +221,28 @@ mod tests {
     }
 
     #[test]
+    fn each_bit_is_told_by_its_question() {
+        for (interest, read, write, error) in [
+            (Interest::READABLE, true, false, false),
+            (Interest::WRITABLE, false, true, false),
+            (Interest::ERROR, false, false, true),
+        ] {
+            let told = (interest.is_readable(), interest.is_writable(), interest.is_error());
+            assert_eq!(told, (read, write, error), "{interest:?}");
+        }
+        let told = |ready: Ready| {
+            let directions = (ready.is_readable(), ready.is_writable());
+            (directions, ready.is_read_closed(), ready.is_write_closed(), ready.is_error(), ready.is_empty())
+        };
+        assert_eq!(told(Ready::EMPTY), ((false, false), false, false, false, true));
+        assert_eq!(told(Ready::READABLE), ((true, false), false, false, false, false));
+        assert_eq!(told(Ready::WRITABLE), ((false, true), false, false, false, false));
+        assert_eq!(told(Ready::READ_CLOSED), ((true, false), true, false, false, false));
+        assert_eq!(told(Ready::WRITE_CLOSED), ((false, true), false, true, false, false));
+        assert_eq!(told(Ready::ERROR), ((false, false), false, false, true, false));
+    }
+
+    #[test]
     fn interests_add_up_and_come_apart() {
         let both = Interest::READABLE.add(Interest::WRITABLE);
         assert_eq!(both.remove(Interest::READABLE), Some(Interest::WRITABLE));

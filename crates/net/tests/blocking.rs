@@ -136,6 +136,7 @@ fn clones_of_a_listener_share_its_connections() {
     let (a, b) = hosts();
     let listener = TcpListener::bind(b.host(), at("192.0.2.2:80")).unwrap();
     let clone = listener.try_clone().unwrap();
+    assert_eq!(clone.local_addr().unwrap(), at("192.0.2.2:80"));
     let accepting = on_a_thread(move || clone.incoming().take(2).filter(Result::is_ok).count());
     for _ in 0..2 {
         TcpStream::connect_timeout(a.host(), at("192.0.2.2:80"), LIMIT).unwrap();
@@ -309,7 +310,8 @@ fn a_datagram_is_peeked_at_and_told_everything_about() {
     client.connect(at("192.0.2.2:7")).unwrap();
     server.send(b"answer").unwrap();
     client.set_read_timeout(Some(LIMIT)).unwrap();
-    assert_eq!(client.peek(&mut start).unwrap(), 4);
+    assert_eq!(client.peer_addr().unwrap(), at("192.0.2.2:7"));
+    assert_eq!(client.try_clone().unwrap().peek(&mut start).unwrap(), 4);
     assert_eq!(client.recv(&mut whole).unwrap(), 6);
 }
 

@@ -8,7 +8,10 @@ use std::task::{Context, Poll, Waker};
 use bytes::{Bytes, BytesMut};
 use common::{A4, B4, B6, Pair, at, ms, pair};
 use fathom_impair::Conditions;
-use fathom_net::{Interest, Ready, ReuniteError, TcpListener, TcpSocket, TcpStream};
+use fathom_net::{
+    Family, IcmpEventKind, IncomingListener, Interest, Ready, ReuniteError, TcpListen, TcpListener,
+    TcpSocket, TcpStream,
+};
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 fn net(seed: u64) -> Pair {
@@ -477,4 +480,87 @@ fn a_listener_gives_what_waits_without_waiting_itself() {
     assert_eq!(peer, stream.local_addr().unwrap());
     assert_eq!(accepted.local_addr().unwrap(), at(B4, 80));
     assert_eq!(listener.host().name(), "b");
+}
+
+#[test]
+fn a_stream_knows_its_host_and_how_records_name_it() {
+    use fathom_net::Kind;
+    use fathom_record::Engine;
+
+    let mut net = net(22);
+    net.a.record(1 << 10);
+    let _listener = net.b.tcp_listen(at(B4, 80)).unwrap();
+    let stream = net.world.block_on(TcpStream::connect(&net.a, at(B4, 80))).unwrap().unwrap();
+    assert_eq!(stream.host().name(), "a");
+    assert_eq!(TcpSocket::new_v4(&net.a).unwrap().host().name(), "a");
+    let records = net.a.drain_records();
+    let states = records.iter().filter_map(|record| match record.kind {
+        Kind::Engine(Engine::TcpState { flow, to, .. }) => Some((flow, to)),
+        _ => None,
+    });
+    assert_eq!(states.last(), Some((stream.flow(), stream.info().unwrap().state)));
+}
+
+#[test]
+fn polling_for_readiness_waits_as_awaiting_it_does() {
+    let mut net = net(23);
+    let (from, to) = net.connected();
+    let cx = &mut Context::from_waker(Waker::noop());
+    assert!(from.poll_write_ready(cx).is_ready());
+    assert!(to.poll_read_ready(cx).is_pending());
+    from.try_write(b"x").unwrap();
+    net.world.block_on(std::future::poll_fn(|cx| to.poll_read_ready(cx))).unwrap().unwrap();
+    assert!(to.poll_read_ready(cx).is_ready(), "nothing was taken");
+    while from.try_write(&[0; 65_536]).is_ok() {}
+    assert!(from.poll_write_ready(cx).is_pending());
+    let reader = net.b.spawn(async move { while !to.recv_bytes(65_536).await.unwrap().is_empty() {} });
+    net.world.block_on(std::future::poll_fn(|cx| from.poll_write_ready(cx))).unwrap().unwrap();
+    assert!(!reader.is_finished());
+}
+
+#[test]
+fn facts_of_a_connection_are_told() {
+    let mut net = net(24);
+    let (from, to) = net.connected();
+    from.try_write(&[0; 1_000]).unwrap();
+    assert_eq!(from.info().unwrap().notsent_bytes, 1_000, "nothing leaves while the world stands still");
+    net.world.run_for(ms(100)).unwrap();
+    let (sender, receiver) = (from.info().unwrap(), to.info().unwrap());
+    assert_eq!((sender.notsent_bytes, sender.bytes_acked, sender.rtt.as_millis()), (0, 1_000, 2));
+    assert_eq!((receiver.unread_bytes, receiver.bytes_received), (1_000, 1_000));
+}
+
+#[test]
+fn an_attempt_that_is_ignored_comes_again() {
+    let mut net = net(25);
+    let listener = IncomingListener::listen(&net.b, TcpListen::at(at(B4, 80))).unwrap();
+    let client = net.a.clone();
+    let connecting = net.a.spawn(async move { client.tcp_connect(at(B4, 80)).await.map(drop) });
+    net.world
+        .block_on(async {
+            listener.incoming().await.unwrap().ignore();
+            let again = listener.incoming().await.unwrap();
+            assert_eq!((again.source().ip(), again.destination()), (at(A4, 0).ip(), at(B4, 80)));
+            again.admit();
+            connecting.await.unwrap().unwrap();
+            assert_eq!(listener.listener().accept().await.unwrap().0.local_addr().unwrap(), at(B4, 80));
+        })
+        .unwrap();
+}
+
+#[test]
+fn an_echo_request_is_answered_and_one_to_nobody_ends_in_an_error() {
+    let mut net = net(26);
+    let socket = net.a.icmp_open(Family::V4).unwrap();
+    assert_ne!(socket.identifier().unwrap(), 0);
+    net.world
+        .block_on(async {
+            socket.send_echo(B4.parse().unwrap(), 7, b"data", None).unwrap();
+            let answer = socket.recv().await.unwrap();
+            assert!(matches!(answer.kind, IcmpEventKind::EchoReply), "{answer:?}");
+            socket.send_echo("192.0.2.99".parse().unwrap(), 8, b"data", None).unwrap();
+            let error = socket.recv().await.unwrap();
+            assert!(matches!(error.kind, IcmpEventKind::Error { .. }), "{error:?}");
+        })
+        .unwrap();
 }
