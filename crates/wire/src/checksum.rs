@@ -1,7 +1,7 @@
 //! The Internet checksum (RFC 1071), its pseudo-headers and its incremental update (RFC 1624).
 //!
-//! The sum is taken in the machine's own byte order over 32-bit words widened to 64 bits, in independent
-//! lanes that the compiler turns into vector additions, and is folded and put into network order once.
+//! The sum is taken in the machine's own byte order over 32-bit words, in independent lanes that the compiler
+//! turns into vector additions, and is folded and put into network order once.
 
 use core::net::IpAddr;
 
@@ -109,32 +109,51 @@ impl Checksum {
 /// byte followed.
 #[inline]
 pub fn sum(bytes: &[u8]) -> u16 {
-    /// 32-bit words summed side by side.
-    const LANES: usize = 8;
-    let mut lanes = [0u64; LANES];
-    let (chunks, rest) = bytes.as_chunks::<{ LANES * 4 }>();
-    for chunk in chunks {
-        let (words, _) = chunk.as_chunks::<4>();
-        for (lane, word) in lanes.iter_mut().zip(words) {
-            *lane += u64::from(u32::from_ne_bytes(*word));
-        }
-    }
+    let (total, rest) = if bytes.len() < LONG { (0, bytes) } else { sum_chunks(bytes) };
     let (words, rest) = rest.as_chunks::<4>();
-    let mut total: u64 = words.iter().map(|word| u64::from(u32::from_ne_bytes(*word))).sum();
+    let total = words.iter().fold(total, |total, word| total + u64::from(u32::from_ne_bytes(*word)));
     let last = match *rest {
         [a, b, c] => [a, b, c, 0],
         [a, b] => [a, b, 0, 0],
         [a] => [a, 0, 0, 0],
         _ => [0; 4],
     };
-    total += u64::from(u32::from_ne_bytes(last));
-    for lane in lanes {
-        // A lane overflows only after 2^32 chunks, which is 128 GiB.
-        total += lane & 0xffff_ffff;
-        total += lane >> 32;
-    }
     // RFC 1071 2(B): the sum is the same in either byte order, up to a swap of the result.
-    u16::from_be(fold(total))
+    u16::from_be(fold(total + u64::from(u32::from_ne_bytes(last))))
+}
+
+/// Bytes of which the machine's words are summed side by side.
+const CHUNK: usize = 64;
+/// Fewer bytes are summed one word after the other.
+const LONG: usize = 2 * CHUNK;
+/// Chunks after which the lanes are emptied, so that they cannot overflow.
+const CHUNKS_AT_ONCE: usize = 1 << 15;
+
+/// The sum of all whole chunks, and the bytes behind them.
+///
+/// A lane of 32 bits takes two sums at once: `all` adds the words and lets the carries go, `high` adds their
+/// upper halves. The sum of the lower halves is what `all` has beside `high` shifted up, exactly, since
+/// 2^15 of them stay below 2^32: 0xffff + 0xffff_0001 = 0x0001_0000_0000 leaves 0 in `all` and 0xffff in
+/// `high`, and 0 - 0xffff_0000 = 0x0001_0000 = 0xffff + 0x0001.
+fn sum_chunks(bytes: &[u8]) -> (u64, &[u8]) {
+    const LANES: usize = CHUNK / 4;
+    let (chunks, rest) = bytes.as_chunks::<CHUNK>();
+    let mut total = 0;
+    for block in chunks.chunks(CHUNKS_AT_ONCE) {
+        let (mut all, mut high) = ([0_u32; LANES], [0_u32; LANES]);
+        for chunk in block {
+            let (words, _) = chunk.as_chunks::<4>();
+            for ((all, high), word) in all.iter_mut().zip(&mut high).zip(words) {
+                let word = u32::from_ne_bytes(*word);
+                *all = all.wrapping_add(word);
+                *high += word >> 16;
+            }
+        }
+        for (all, high) in all.into_iter().zip(high) {
+            total += u64::from(all.wrapping_sub(high << 16)) + u64::from(high);
+        }
+    }
+    (total, rest)
 }
 
 /// Adds the carries back until 16 bits are left.

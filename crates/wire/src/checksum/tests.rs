@@ -78,8 +78,12 @@ fn zero_is_the_sum_of_zeros_only() {
 }
 
 #[test]
-fn a_megabyte_of_ones_does_not_overflow() {
-    assert_eq!(sum(&std::vec![0xff; 1 << 20]), 0xffff);
+fn megabytes_do_not_overflow() {
+    assert_eq!(sum(&std::vec![0xff; 5 << 20]), 0xffff);
+    // More than is summed at once, and not all of one kind.
+    let mut bytes = std::vec![0xff; (5 << 20) + 3];
+    bytes[..77].fill(1);
+    assert_eq!(sum(&bytes), bytewise(&bytes));
 }
 
 #[test]
