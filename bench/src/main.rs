@@ -4,7 +4,9 @@
 #![allow(clippy::print_stdout, reason = "a benchmark prints its results")]
 
 mod bulk;
+mod connections;
 mod ends;
+mod idle_memory;
 mod pairs;
 mod request_reply;
 
@@ -13,13 +15,21 @@ use std::process::ExitCode;
 use ends::Form;
 
 /// The benchmarks, in the order in which they run.
-const BENCHMARKS: [(&str, fn()); 2] = [("bulk", bulk::run), ("request-reply", request_reply::run)];
+const BENCHMARKS: [(&str, fn()); 4] = [
+    ("bulk", bulk::run),
+    ("connections", connections::run),
+    ("request-reply", request_reply::run),
+    ("idle-memory", idle_memory::run),
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     if let ["work", load, stack @ ("fathom" | "smoltcp"), amount] = arguments[..] {
         return work(load, stack, amount);
+    }
+    if let ["idle-memory-of", stack @ ("fathom" | "smoltcp")] = arguments[..] {
+        return if idle_memory::measure(stack).is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
     let known = |name: &&str| BENCHMARKS.iter().any(|(known, _)| known == name);
     if !arguments.iter().all(known) {
@@ -47,6 +57,7 @@ fn work(load: &str, stack: &str, amount: &str) -> ExitCode {
     match load {
         "bulk" => bulk::work(Form::Mtu1500, stack, amount),
         "super-segments" => bulk::work(Form::SuperSegments, stack, amount),
+        "connections" => connections::work(stack, amount),
         "request-reply" => request_reply::work(stack, amount),
         _ => {
             print!("{}", usage());
@@ -63,7 +74,7 @@ fn usage() -> String {
          Runs all benchmarks, or those named: {}.\n\n\
          cargo xtask bench work LOAD STACK AMOUNT\n\n\
          Does a fixed amount of work and prints nothing, for a profiler such as callgrind: \n\
-         LOAD is bulk or super-segments (AMOUNT in bytes) or request-reply (AMOUNT in exchanges), \n\
+         LOAD is bulk or super-segments (AMOUNT in bytes), connections, or request-reply (in exchanges), \n\
          STACK is fathom or smoltcp.\n",
         names.join(", ")
     )

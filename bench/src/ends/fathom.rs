@@ -38,11 +38,13 @@ impl End {
         End { stack, interface, incoming: Batch::default(), buffers: Buffers::new(form) }
     }
 
-    /// Hands every frame that waits to the other end.
-    pub(crate) fn transmit(&mut self, now: Instant, to: &mut Batch) {
+    /// Hands every frame that waits to the other end; gives whether there were any.
+    pub(crate) fn transmit(&mut self, now: Instant, to: &mut Batch) -> bool {
         loop {
             let buffer = self.buffers.free();
-            let Some(written) = self.stack.poll_transmit_into(now, self.interface, buffer) else { return };
+            let Some(written) = self.stack.poll_transmit_into(now, self.interface, buffer) else {
+                return !to.is_empty();
+            };
             to.push(Frame {
                 segment_size: written.segment_size,
                 checksum: match written.checksum {
@@ -65,6 +67,23 @@ impl End {
             self.stack.handle_timeout(now);
         }
         while self.stack.poll_event().is_some() {}
+    }
+}
+
+/// Carries frames between two hosts until none has any.
+pub(crate) fn settle(a: &mut End, b: &mut End, now: Instant) {
+    loop {
+        let there = a.transmit(now, &mut b.incoming);
+        if there {
+            b.receive(now);
+        }
+        let back = b.transmit(now, &mut a.incoming);
+        if back {
+            a.receive(now);
+        }
+        if !there && !back {
+            return;
+        }
     }
 }
 

@@ -142,8 +142,26 @@ impl End {
     }
 
     /// Hands every frame that was sent to the other end, and takes back the buffers of those that it has read.
-    pub(crate) fn hand_over(&mut self, to: &mut End) {
+    /// Gives whether there was a frame.
+    pub(crate) fn hand_over(&mut self, to: &mut End) -> bool {
+        let any = !self.wire.outgoing.is_empty();
         to.wire.incoming.append(&mut self.wire.outgoing);
         self.wire.free.append(&mut to.wire.spent);
+        any
+    }
+}
+
+/// Carries frames between two hosts until none has any.
+pub(crate) fn settle(a: &mut End, b: &mut End, now: Instant) {
+    loop {
+        a.poll(now);
+        let there = a.hand_over(b);
+        if there {
+            b.poll(now);
+        }
+        let back = b.hand_over(a);
+        if !there && !back {
+            return;
+        }
     }
 }
