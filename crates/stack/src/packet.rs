@@ -1,5 +1,6 @@
 //! What the internet and the transport layer hand each other.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::num::NonZeroU16;
@@ -45,7 +46,8 @@ pub(crate) struct Arrived {
     pub(crate) broadcast: bool,
     /// Its destination is no address of the host's own, but in a network that is routed to it.
     pub(crate) routed: bool,
-    /// The packet from its IP header on, as far as an ICMP error may want to quote it.
+    /// The packet from its IP header on, as far as an ICMP error may want to quote it. Empty for TCP, which
+    /// answers by itself.
     pub(crate) invoking: Bytes,
     /// The record of the frame it came in.
     pub(crate) cause: Option<RecordId>,
@@ -109,14 +111,24 @@ pub(crate) enum Disposition {
     /// It was taken in.
     Accepted,
     /// It was taken in and is answered at once.
-    Reply(Departing),
+    Reply(Box<Departing>),
     /// It was not taken in.
     Drop(DropReason),
     /// It was not taken in, and its sender is told.
-    DropReply(DropReason, Departing),
+    DropReply(DropReason, Box<Departing>),
     /// No socket for it (UDP) or no such protocol: an ICMP unreachable error is due where the rules allow it.
     /// The bytes are [`Arrived::invoking`].
     Unreachable(DropReason, Unreachable, Bytes),
+}
+
+impl Disposition {
+    pub(crate) fn reply(answer: Departing) -> Self {
+        Disposition::Reply(Box::new(answer))
+    }
+
+    pub(crate) fn drop_reply(reason: DropReason, answer: Departing) -> Self {
+        Disposition::DropReply(reason, Box::new(answer))
+    }
 }
 
 /// What an ICMP destination unreachable error says.

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::num::NonZeroU16;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use fathom_record::{DropReason, RecordId};
 use fathom_wire::internet::extension::{ExtensionError, OptionAction};
 use fathom_wire::internet::icmpv6::{self, parameter};
@@ -113,6 +113,12 @@ pub(crate) fn receive(cx: &mut Context<'_>, internet: &mut Internet, mut packet:
         Destination::Ours | Destination::Routed | Destination::Broadcast | Destination::Group => {}
     }
     let upward = match &header {
+        _ if is_plain_tcp(&header) => {
+            // Moved, not shared: TCP keeps the data and quotes nothing.
+            let mut payload = core::mem::take(&mut packet.bytes);
+            payload.advance(header.header_len());
+            Ok(Upward { protocol: IpProtocol::Tcp, payload, ecn: header.ecn(), first_fragment: None })
+        }
         IpHeader::V4(header) => receive_v4(cx, internet, &packet, header),
         IpHeader::V6(header) => receive_v6(cx, internet, &packet, header),
     };
@@ -142,6 +148,16 @@ pub(crate) fn receive(cx: &mut Context<'_>, internet: &mut Internet, mut packet:
         invoking: first_fragment.unwrap_or(packet.bytes),
         cause: packet.cause,
     })
+}
+
+/// Whether TCP stands directly behind an IP header without options.
+fn is_plain_tcp(header: &IpHeader) -> bool {
+    match header {
+        IpHeader::V4(v4) => {
+            v4.protocol == IpProtocol::Tcp && !v4.is_fragment() && v4.header_len() == Ipv4Header::LEN
+        }
+        IpHeader::V6(v6) => v6.next_header == IpProtocol::Tcp,
+    }
 }
 
 /// RFC 1122 3.2.1.3, RFC 1812 5.3.7: a source must be able to be a single host, and not be this one.

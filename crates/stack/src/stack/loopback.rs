@@ -12,6 +12,7 @@ use crate::internet::receive::Packet;
 use crate::outgoing::Outgoing;
 use crate::transmit::{Transmit, TransmitChecksum};
 
+const LOOPBACK: InterfaceId = InterfaceId::LOOPBACK;
 /// Most packets at a time. Two sockets of one host that keep each other busy must not keep the caller.
 const PACKETS_AT_ONCE: usize = 64;
 
@@ -20,15 +21,25 @@ impl Stack {
     /// asks for what the latter have; but there may be none, or none that is up.
     pub(super) fn is_talking_to_itself(&self) -> bool {
         self.shared.sendable.has_fresh()
-            || self.shared.sendable.has_filed(InterfaceId::LOOPBACK)
-            || !self.internet.queues[InterfaceId::LOOPBACK.slot()].is_empty()
+            || self.shared.sendable.has_filed(LOOPBACK)
+            || !self.internet.queues[LOOPBACK.slot()].is_empty()
     }
 }
 
 impl Parts<'_> {
     /// Sorts the sockets that want to send, and hands over what is for ourselves.
+    #[inline]
     pub(super) fn talk_to_ourselves(&mut self) {
-        const LOOPBACK: InterfaceId = InterfaceId::LOOPBACK;
+        self.notice_changes();
+        let idle = !self.cx.sendable.has_fresh()
+            && !self.cx.sendable.has_filed(LOOPBACK)
+            && self.internet.queues[LOOPBACK.slot()].is_empty();
+        if !idle {
+            self.go_on_talking();
+        }
+    }
+
+    fn go_on_talking(&mut self) {
         for _ in 0..PACKETS_AT_ONCE {
             self.sort_fresh();
             let queue = &mut self.internet.queues[LOOPBACK.slot()];

@@ -180,11 +180,11 @@ impl Parts<'_> {
         };
         match disposition {
             Disposition::Accepted => {}
-            Disposition::Reply(departing) => self.send(departing, Some(on)),
+            Disposition::Reply(departing) => self.send(*departing, Some(on)),
             Disposition::Drop(reason) => self.cx.dropped(Some(on), reason, len, cause),
             Disposition::DropReply(reason, departing) => {
                 self.cx.dropped(Some(on), reason, len, cause);
-                self.send(departing, Some(on));
+                self.send(*departing, Some(on));
             }
             Disposition::Unreachable(reason, what, packet) => {
                 let invoking = Invoking { packet: &packet, interface: on, broadcast, cause };
@@ -257,7 +257,7 @@ impl Parts<'_> {
         };
         reply.cause =
             self.cx.record(arrived.cause, || Engine::Packet { why: SendReason::EchoReply }).or(arrived.cause);
-        Disposition::Reply(reply)
+        Disposition::reply(reply)
     }
 
     /// Tells the socket that an error concerns, and believes a path MTU only when there is one (RFC 8201 4,
@@ -350,6 +350,6 @@ impl Parts<'_> {
         }
         let Some(mut reply) = reaction.reply else { return Disposition::Accepted };
         reply.cause = self.cx.record(arrived.cause, || Engine::Packet { why: SendReason::NeighbourReply });
-        Disposition::Reply(reply)
+        Disposition::reply(reply)
     }
 }

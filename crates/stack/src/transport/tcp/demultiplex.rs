@@ -4,6 +4,7 @@
 use alloc::sync::Arc;
 use core::num::NonZeroU16;
 
+use bytes::Buf;
 use fathom_record::{DropReason, Engine, RecordId, SendReason, TcpStateName};
 use fathom_wire::{Checksum, SeqNumber, TcpFlags, TcpHeader};
 
@@ -49,9 +50,10 @@ impl TcpLayer {
             Ok(header) => header,
             Err(reason) => return Disposition::Drop(reason),
         };
-        let data = arrived.payload.slice(TcpHeader::data_offset(&arrived.payload)..);
-        let segment_size = arrived.segment_size.map_or(data.len(), |size| usize::from(NonZeroU16::get(size)));
         let tuple = tuple_of(&arrived, &header);
+        let mut data = arrived.payload;
+        data.advance(TcpHeader::data_offset(&data));
+        let segment_size = arrived.segment_size.map_or(data.len(), |size| usize::from(NonZeroU16::get(size)));
         let way = Way {
             tuple,
             hash: self.flows.hash(&tuple),
@@ -224,7 +226,7 @@ impl TcpLayer {
             return Disposition::Drop(DropReason::RateLimited);
         }
         match reset::to_stray(cx, tuple, segment.header, segment.seq_len(), segment.cause) {
-            Some(answer) => Disposition::DropReply(DropReason::TcpNoSocket, answer),
+            Some(answer) => Disposition::drop_reply(DropReason::TcpNoSocket, answer),
             None => Disposition::Drop(DropReason::TcpNoSocket),
         }
     }
@@ -253,7 +255,7 @@ impl TcpLayer {
             return Disposition::Accepted;
         }
         match self.answer_syn(cx, key, opened.or(segment.cause)) {
-            Some(syn_ack) => Disposition::Reply(syn_ack),
+            Some(syn_ack) => Disposition::reply(syn_ack),
             None => Disposition::Drop(DropReason::TcpNoSocket),
         }
     }

@@ -170,7 +170,7 @@ impl HalfOpen {
         }
         if repeated_syn {
             // Our SYN-ACK was lost, or is slow: the peer's timer is as good as ours.
-            return Stay(Disposition::Reply(self.syn_ack(cx, ours, SendReason::SynAck, cause)));
+            return Stay(Disposition::reply(self.syn_ack(cx, ours, SendReason::SynAck, cause)));
         }
         let len = if flags.contains(TcpFlags::RST) { 0 } else { segment.seq_len() };
         // RFC 7323 5.3, R1. The connection would refuse what is older than the SYN, and wait on.
@@ -178,7 +178,7 @@ impl HalfOpen {
             return Stay(if len == 0 {
                 Disposition::Drop(DropReason::TcpPaws)
             } else {
-                Disposition::DropReply(DropReason::TcpPaws, self.ack(cx, cause))
+                Disposition::drop_reply(DropReason::TcpPaws, self.ack(cx, cause))
             });
         }
         if !flags.contains(TcpFlags::RST) && self.lacks_timestamp(cx, header) {
@@ -191,7 +191,7 @@ impl HalfOpen {
             return Stay(if len == 0 {
                 Disposition::Drop(DropReason::TcpOutOfWindow)
             } else {
-                Disposition::DropReply(DropReason::TcpOutOfWindow, self.ack(cx, cause))
+                Disposition::drop_reply(DropReason::TcpOutOfWindow, self.ack(cx, cause))
             });
         }
         // Second: check the RST bit (RFC 5961 3.2).
@@ -199,14 +199,14 @@ impl HalfOpen {
             return if seq == self.irs + 1 {
                 Remove(Disposition::Accepted)
             } else {
-                Stay(Disposition::DropReply(DropReason::TcpChallengeReset, self.ack(cx, cause)))
+                Stay(Disposition::drop_reply(DropReason::TcpChallengeReset, self.ack(cx, cause)))
             };
         }
         // Fourth: check the SYN bit (RFC 5961 4.2). RFC 9293 3.10.7.4 has it back to LISTEN here, which
         // would let anybody end a handshake who guesses a sequence number within the window. A peer that has
         // started anew answers the challenge with a reset that hits.
         if flags.contains(TcpFlags::SYN) {
-            return Stay(Disposition::DropReply(DropReason::TcpChallengeSyn, self.ack(cx, cause)));
+            return Stay(Disposition::drop_reply(DropReason::TcpChallengeSyn, self.ack(cx, cause)));
         }
         // Fifth: check the ACK field.
         if !flags.contains(TcpFlags::ACK) {
@@ -214,7 +214,7 @@ impl HalfOpen {
         }
         if header.ack != self.iss + 1 {
             let answer = reset::to_acknowledgement(cx, &self.tuple, header.ack, cause);
-            return Stay(Disposition::DropReply(DropReason::TcpBadAck, answer));
+            return Stay(Disposition::drop_reply(DropReason::TcpBadAck, answer));
         }
         Complete
     }

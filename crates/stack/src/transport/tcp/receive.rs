@@ -62,7 +62,7 @@ impl Connection {
             Err(Refusal::Drop(reason)) => Disposition::Drop(reason),
             Err(Refusal::Reset(reason, ack)) => {
                 let answer = reset::to_acknowledgement(cx, &self.tuple, ack, segment.cause);
-                Disposition::DropReply(reason, answer)
+                Disposition::drop_reply(reason, answer)
             }
         }
     }

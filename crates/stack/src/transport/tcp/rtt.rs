@@ -62,6 +62,9 @@ impl RttEstimator {
     /// The retransmission timeout.
     pub(crate) fn rto(&self, config: &TcpConfig) -> Duration {
         let base = self.base_rto(config);
+        if self.backoff == 0 {
+            return base;
+        }
         let backed_off = base.saturating_mul(1 << self.backoff.min(MAX_BACKOFF));
         backed_off.min(config.max_rto.max(base))
     }

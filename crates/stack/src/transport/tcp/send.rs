@@ -148,11 +148,14 @@ impl Connection {
         }
         let controls = Flags::RESET_DUE | Flags::SYN_DUE | Flags::PROBE_DUE | Flags::KEEPALIVE_DUE;
         let fin_waits = self.flags.contains(Flags::FIN_QUEUED) && !self.snd.fin_sent;
+        let repairs = || {
+            self.recovery.lost().is_some()
+                || self.recovery.rescue(self.snd.una, self.snd.nxt, self.snd.mss()).is_some()
+        };
         self.flags.intersects(controls)
             || self.ack.due().is_some()
-            || self.recovery.lost().is_some()
-            || self.recovery.rescue(self.snd.una, self.snd.nxt, self.snd.mss()).is_some()
             || (self.state.may_transmit() && (fin_waits || self.snd.nxt != self.snd.end(&self.send_buffer)))
+            || (self.snd.una != self.snd.nxt && repairs())
     }
 
     /// The segment size that fits the path, as it is known.

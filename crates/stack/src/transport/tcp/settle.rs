@@ -1,6 +1,8 @@
 //! What follows from the state that a connection has come into: its place in the table of flows, its
 //! TIME-WAIT record, its end.
 
+use alloc::boxed::Box;
+
 use fathom_record::{Engine, TcpStateName};
 
 use super::connection::Flags;
@@ -14,16 +16,27 @@ use crate::slab::Key;
 use crate::socket::TcpId;
 use crate::timer::TimerKey;
 
+/// Nobody owns the connection, and no segment reaches it.
+const FINISHED: Flags = Flags::ORPHAN.union(Flags::DETACHED);
+
 impl TcpLayer {
     /// Draws the consequences of what happened to a connection. Gives the acknowledgement of the peer's FIN,
     /// if it is owed, when the connection has just come into TIME-WAIT: it is the last segment, and no longer
     /// the connection's.
-    pub(super) fn settle(&mut self, cx: &mut Context<'_>, id: TcpId) -> Option<Departing> {
+    #[inline]
+    pub(super) fn settle(&mut self, cx: &mut Context<'_>, id: TcpId) -> Option<Box<Departing>> {
+        let connection = self.connections.get(id.0)?;
+        let ended = matches!(connection.state, State::TimeWait | State::Closed);
+        if ended || connection.flags.contains(FINISHED) { self.settle_ended(cx, id) } else { None }
+    }
+
+    #[cold]
+    fn settle_ended(&mut self, cx: &mut Context<'_>, id: TcpId) -> Option<Box<Departing>> {
         let connection = self.connections.get_mut(id.0)?;
         let attached = !connection.flags.contains(Flags::DETACHED);
         let mut last = None;
         match connection.state {
-            State::TimeWait if attached => last = self.enter_time_wait(cx, id),
+            State::TimeWait if attached => last = self.enter_time_wait(cx, id).map(Box::new),
             State::Closed if attached && !connection.flags.contains(Flags::RESET_DUE) => {
                 connection.flags.insert(Flags::DETACHED);
                 connection.timers.cancel(cx);
@@ -32,8 +45,7 @@ impl TcpLayer {
             }
             _ => {}
         }
-        let finished = Flags::ORPHAN | Flags::DETACHED;
-        if self.connections.get(id.0).is_some_and(|connection| connection.flags.contains(finished))
+        if self.connections.get(id.0).is_some_and(|connection| connection.flags.contains(FINISHED))
             && let Some(mut connection) = self.connections.remove(id.0)
         {
             connection.release(cx);

@@ -40,7 +40,7 @@ impl TcpLayer {
         };
         cx.counters.syn_cookies_sent += 1;
         self.cookies_until = cx.now + cookie::LIFETIME;
-        Disposition::Reply(syn_ack)
+        Disposition::reply(syn_ack)
     }
 
     /// The half-open connection that a segment completes by the cookie that it brings back.

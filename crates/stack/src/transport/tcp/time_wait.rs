@@ -79,7 +79,7 @@ impl TimeWait {
             if !flags.contains(TcpFlags::ACK) && self.is_new(header, seq) {
                 return Step::Reopen;
             }
-            return Step::Stay(Disposition::DropReply(
+            return Step::Stay(Disposition::drop_reply(
                 DropReason::TcpChallengeSyn,
                 self.ack(cx, SendReason::DuplicateAck, cause),
             ));
@@ -88,7 +88,7 @@ impl TimeWait {
             // An acknowledgement, old or of our own: nothing is missing, and an answer could go on for ever.
             return Step::Stay(Disposition::Drop(DropReason::TcpOutOfWindow));
         }
-        Step::Restart(Disposition::Reply(self.ack(cx, SendReason::DuplicateAck, cause)))
+        Step::Restart(Disposition::reply(self.ack(cx, SendReason::DuplicateAck, cause)))
     }
 
     /// RFC 6191 2: a SYN that is newer by its timestamp is not a leftover. The sequence number decides where

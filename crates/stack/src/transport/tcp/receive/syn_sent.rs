@@ -30,7 +30,7 @@ impl Connection {
                 self.want_transmit(cx);
             }
             let answer = reset::to_acknowledgement(cx, &self.tuple, ack, segment.cause);
-            return Disposition::DropReply(DropReason::TcpBadAck, answer);
+            return Disposition::drop_reply(DropReason::TcpBadAck, answer);
         }
         // Second: check the RST bit. One that does not acknowledge our SYN could be anybody's.
         if reset {

@@ -25,9 +25,8 @@ pub(in crate::transport::tcp) fn departing(
     let mut bytes = [0; TcpHeader::MAX_LEN];
     let len = header.header_len();
     header.emit(&mut bytes[..len]);
-    let mut out = ArrayVec::new();
-    // The header is at most as long as the array that takes it.
-    out.extend(bytes[..len].iter().copied());
+    let mut out = ArrayVec::from(bytes);
+    out.truncate(len);
     Departing {
         source: tuple.local_address,
         destination: tuple.remote_address,

@@ -215,9 +215,9 @@ impl Host {
         let (mut cx, layer) = self.parts();
         match layer.receive(&mut cx, arrived) {
             Disposition::Accepted => (None, None),
-            Disposition::Reply(answer) => (None, Some(Seg::from(&answer))),
+            Disposition::Reply(answer) => (None, Some(Seg::from(&*answer))),
             Disposition::Drop(reason) => (Some(reason), None),
-            Disposition::DropReply(reason, answer) => (Some(reason), Some(Seg::from(&answer))),
+            Disposition::DropReply(reason, answer) => (Some(reason), Some(Seg::from(&*answer))),
             Disposition::Unreachable(..) => panic!("TCP answers with resets"),
         }
     }
