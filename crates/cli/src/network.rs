@@ -1,8 +1,10 @@
 //! The host that a command runs on, and the network it is put on.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use fathom_apps::dns::DnsResolver;
@@ -96,25 +98,28 @@ impl Network {
         self.host.wall_clock().saturating_sub(now)
     }
 
-    /// What befell the interface, if it failed on the way: it was removed, or set down.
+    /// What befell the interface, if it failed on the way.
     pub(crate) fn device_failure(&self) -> Option<Failure> {
         let Kind::Real(driver) = &self.kind else { return None };
         let (_, error) = driver.take_failures().into_iter().next()?;
-        Some(
-            Failure::new(Exit::Interface, format!("the interface failed: {}", reason(&error)))
-                .on(Layer::Link, protocol(self.link_type))
-                .hint("see that it is up: ip link set NAME up"),
-        )
+        Some(broken(&error, self.link_type))
     }
 
     /// Runs `future` to its end.
     ///
     /// # Errors
     ///
-    /// [`Exit::Internal`] when the lab comes to a standstill.
+    /// [`Exit::Internal`] when the lab comes to a standstill, [`Exit::Interface`] when the interface fails.
     pub(crate) fn block_on<F: Future>(&mut self, future: F) -> Result<F::Output, Failure> {
         match &mut self.kind {
-            Kind::Real(_) => Ok(self.host.block_on(future)),
+            Kind::Real(driver) => {
+                let (mut future, mut failure) = (pin!(future), pin!(driver.device_failed()));
+                let either = poll_fn(|cx| match future.as_mut().poll(cx) {
+                    Poll::Ready(output) => Poll::Ready(Ok(output)),
+                    Poll::Pending => failure.as_mut().poll(cx).map(|(_, error)| Err(error)),
+                });
+                self.host.block_on(either).map_err(|error| broken(&error, self.link_type))
+            }
             Kind::Lab(lab) => lab.block_on(future).map_err(|error| {
                 Failure::new(Exit::Internal, format!("the lab stopped: {error}"))
                     .hint("set a time limit (-m for get, -w for ping), or look at each frame with -vvvv")
@@ -180,6 +185,17 @@ fn real(
 /// Why an interface could not be opened. The words of the device say what to try.
 fn unusable(error: &OpenError, link_type: LinkType) -> Failure {
     Failure::new(Exit::Interface, error).on(Layer::Link, protocol(link_type))
+}
+
+/// What befell an interface.
+fn broken(error: &std::io::Error, link_type: LinkType) -> Failure {
+    let what = match error.kind() {
+        std::io::ErrorKind::NotConnected => reason(error),
+        _ => format!("the interface failed: {}", reason(error)),
+    };
+    Failure::new(Exit::Interface, what)
+        .on(Layer::Link, protocol(link_type))
+        .hint("make it again as it was, and see that nothing removes it: ip -d link show NAME")
 }
 
 /// What an interface is called on its layer.

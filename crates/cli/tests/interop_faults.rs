@@ -121,3 +121,14 @@ fn a_fault_that_stays_ends_with_the_time_limit() {
     assert_eq!(output.status.code(), Some(28), "{said}");
     assert!(said.starts_with("fathom: (28) gave up after 4 s receiving the answer"), "{said}");
 }
+
+#[test]
+fn a_fetch_whose_interface_is_removed_ends_and_says_so() {
+    let Some(site) = Site::start() else { return };
+    let child = site.start_fetch(&[]);
+    site.namespace.ip(&["link", "delete", "tap0"]);
+    let output = child.wait_with_output().expect("fathom ends");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.starts_with("fathom: (45) the interface was removed [link layer, Ethernet]; "), "{text}");
+    assert_eq!((output.status.code(), text.lines().count()), (Some(45), 1), "{text}");
+}

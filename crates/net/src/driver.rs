@@ -83,6 +83,12 @@ impl RealTime {
         self.pump.take_failures()
     }
 
+    /// Completes when a device fails, such as an interface that is removed. Its interface is down then. What
+    /// this gives, [`take_failures`](Self::take_failures) does not give again.
+    pub async fn device_failed(&self) -> (InterfaceId, io::Error) {
+        std::future::poll_fn(|cx| self.pump.poll_failure(cx)).await
+    }
+
     /// Ends the host: what it can still transmit leaves, its threads end, its devices are closed, and its
     /// tasks are dropped.
     pub fn shutdown(self) {

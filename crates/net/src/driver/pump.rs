@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use fathom_stack::InterfaceId;
@@ -34,8 +35,15 @@ pub(super) struct Pump {
     receiver: Token<Receiver>,
     transmitter: Token<Transmitter>,
     ports: Mutex<Vec<Arc<Port>>>,
-    failures: Mutex<Vec<(InterfaceId, io::Error)>>,
+    failures: Mutex<Failures>,
     stopped: AtomicBool,
+}
+
+/// Devices that failed, and who waits for that.
+#[derive(Debug, Default)]
+struct Failures {
+    devices: Vec<(InterfaceId, io::Error)>,
+    waiting: Vec<Waker>,
 }
 
 /// What there is to know about a device without having its token.
@@ -160,12 +168,29 @@ impl Pump {
     }
 
     fn failed(&self, host: &Host, interface: InterfaceId, error: io::Error) {
-        lock(&self.failures).push((interface, error));
+        let waiting = {
+            let mut failures = lock(&self.failures);
+            failures.devices.push((interface, error));
+            std::mem::take(&mut failures.waiting)
+        };
         host.set_link(interface, false);
+        waiting.into_iter().for_each(Waker::wake);
     }
 
     pub(super) fn take_failures(&self) -> Vec<(InterfaceId, io::Error)> {
-        std::mem::take(&mut lock(&self.failures))
+        std::mem::take(&mut lock(&self.failures).devices)
+    }
+
+    /// Takes the failure that is known longest, or has `cx` woken when there is one.
+    pub(super) fn poll_failure(&self, cx: &Context<'_>) -> Poll<(InterfaceId, io::Error)> {
+        let mut failures = lock(&self.failures);
+        if !failures.devices.is_empty() {
+            return Poll::Ready(failures.devices.remove(0));
+        }
+        if !failures.waiting.iter().any(|waiting| waiting.will_wake(cx.waker())) {
+            failures.waiting.push(cx.waker().clone());
+        }
+        Poll::Pending
     }
 
     /// Has the threads end.
