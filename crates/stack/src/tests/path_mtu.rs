@@ -1,5 +1,6 @@
 //! Path MTUs that routers tell, as TCP takes them (RFC 1191, RFC 8201, RFC 5927 7; design notes 15).
 
+use core::net::SocketAddr;
 use core::time::Duration;
 use std::vec::Vec;
 
@@ -11,7 +12,7 @@ use fathom_wire::{Icmpv4Message, TcpHeader};
 use super::Pair;
 use super::connections::established;
 use super::packets::icmpv4_packet;
-use crate::{Batch, Frame, TcpId};
+use crate::{Batch, Frame, TcpConnect, TcpId, TcpOptions};
 
 const LEN: usize = 30_000;
 
@@ -80,6 +81,32 @@ fn a_path_mtu_is_believed_for_what_is_in_flight_and_was_that_large() {
         let late = packets[0].clone();
         pair.drive_for(Duration::from_secs(1));
         assert!(too_big(&mut pair, &late, 600).is_some(), "{mtu}");
+    }
+}
+
+/// The peer takes only short segments: no router can have found one larger than its link takes.
+///
+/// RFC5927-R3
+#[test]
+fn a_path_mtu_larger_than_our_segments_is_not_believed() {
+    let mut pair = Pair::ip();
+    let listener = super::connections::listen(&mut pair);
+    let options = TcpOptions { max_segment: Some(1000), ..TcpOptions::default() };
+    let remote = SocketAddr::new(pair.b.v4, 80);
+    let a = pair.a.stack.tcp_connect(pair.now, TcpConnect { options, ..TcpConnect::to(remote) }).unwrap();
+    let mut b = None;
+    pair.drive_until(|pair| {
+        b = b.or(pair.b.stack.tcp_accept(pair.now, listener));
+        b.is_some()
+    });
+    pair.drive_for(Duration::from_secs(1));
+    let now = pair.now;
+    pair.a.stack.tcp(now, a).unwrap().send(&[7; LEN]).unwrap();
+    pair.flush();
+    let packet = pair.a.sent.last().unwrap().1.clone();
+    assert_eq!(packet.len(), 1040);
+    for (mtu, believed) in [(1400, false), (1040, false), (1039, true)] {
+        assert_eq!(too_big(&mut pair, &packet, mtu).is_none(), believed, "{mtu}");
     }
 }
 

@@ -101,7 +101,12 @@ fn a_port_is_used_again_after_much_data_in_little_time() {
         for _ in 0..5 {
             once(&mut pair, listener, 5000, timestamps, a_first, 1_000_000);
         }
-        assert_eq!(isns(&pair).len(), 5);
+        let isns = isns(&pair);
+        assert_eq!(isns.len(), 5);
+        for next in isns.windows(2).filter(|_| a_first) {
+            // RFC 6191: beyond all that was sent, by more than what could still be on its way.
+            assert!(next[1].gt(next[0] + 1_000_000 + (64 << 10)), "{next:?}");
+        }
     }
 }
 

@@ -63,7 +63,7 @@ mod tests {
         assert!(chosen.iter().copied().eq(RANGE.0..=RANGE.1), "{chosen:?}");
     }
 
-    /// RFC8085-R4
+    /// RFC6056-R1, RFC8085-R4
     #[test]
     fn where_the_search_begins_depends_on_the_secret() {
         let first = |seed| {

@@ -357,3 +357,19 @@ fn a_listener_that_closes_resets_what_nobody_has_accepted() {
     assert_eq!(host.layer.connection_ids(), []);
     assert!(host.take(&third).1.unwrap().flags.contains(F::RST));
 }
+
+/// The SYN of the next connection comes in the same batch as the FIN that ends this one.
+#[test]
+fn a_syn_right_behind_the_last_fin_opens_the_next_connection() {
+    let mut host = Host::new();
+    let mut peer = host.established();
+    shutdown(&mut host, &peer);
+    host.sends(peer.id);
+    let fin = Seg { flags: F::FIN | F::ACK, ..peer.acks(1) };
+    assert_eq!(host.take(&fin).1.unwrap().flags, F::ACK);
+    assert_eq!(host.state(peer.id), Some(TcpStateName::TimeWait));
+    let syn = Seg::new(F::SYN, peer.nxt + 1000, fathom_wire::SeqNumber(0));
+    let syn_ack = host.take(&syn).1.unwrap();
+    assert_eq!((syn_ack.flags, syn_ack.ack), (F::SYN | F::ACK, syn.seq + 1));
+    assert_eq!(host.state(peer.id), Some(TcpStateName::Closed));
+}

@@ -224,6 +224,57 @@ fn segments_without_the_timestamps_that_were_agreed_on_are_taken() {
     assert_eq!(host.read(peer.id), b"bare");
 }
 
+/// RFC7323-R11
+#[test]
+fn segments_without_timestamps_are_dropped_if_they_are_required() {
+    let tcp = crate::transport::tcp::TcpConfig { require_timestamps: true, ..Default::default() };
+    let mut host = Host::with(crate::config::Config { tcp, ..Default::default() });
+    let mut peer = host.established_with(|syn| syn.stamp(1000, 0));
+    let stamped = peer.data(b"stamped");
+    let bare = Seg { options: Default::default(), ..stamped.clone() };
+    assert_eq!(host.take(&bare), (Some(DropReason::TcpNoTimestamps), None));
+    assert_eq!((host.sends(peer.id), host.state(peer.id)), (Vec::new(), Some(TcpStateName::Established)));
+    host.take(&stamped);
+    assert_eq!(host.read(peer.id), b"stamped");
+    // A reset needs none (RFC 7323 3.2).
+    host.take(&Seg { options: Default::default(), ..peer.seg(F::RST) });
+    assert_eq!(host.state(peer.id), Some(TcpStateName::Closed));
+}
+
+/// RFC7323-R11: the third segment too.
+#[test]
+fn a_third_segment_without_timestamps_completes_nothing_if_they_are_required() {
+    for required in [false, true] {
+        let tcp = crate::transport::tcp::TcpConfig { require_timestamps: required, ..Default::default() };
+        let mut host = Host::with(crate::config::Config { tcp, ..Default::default() });
+        let listener = host.listen(8, false);
+        let syn = Seg::new(F::SYN, super::harness::IRS, SeqNumber(0)).stamp(1000, 0);
+        let syn_ack = host.take(&syn).1.unwrap();
+        let third = Seg::new(F::ACK, syn.seq + 1, syn_ack.seq + 1);
+        assert_eq!(host.take(&third).0, required.then_some(DropReason::TcpNoTimestamps));
+        assert_eq!(host.accept(listener).is_some(), !required);
+    }
+}
+
+/// RFC7323-R10
+#[test]
+fn every_segment_has_timestamps_once_they_are_agreed_on() {
+    let mut host = Host::new();
+    let mut peer = host.established_with(|syn| syn.stamp(1000, 0));
+    let mut sent = Vec::new();
+    let text = peer.data(b"text");
+    host.take(&text);
+    sent.extend(host.sends(peer.id));
+    host.write(peer.id, b"answer");
+    sent.extend(host.sends(peer.id));
+    sent.extend(host.next_sent(peer.id).unwrap().1);
+    host.take(&Seg { seq: peer.nxt - 10, ..peer.ack() }.data(b"old"));
+    sent.extend(host.sends(peer.id));
+    host.with_connection(peer.id, |connection, cx| connection.shutdown(cx)).unwrap();
+    sent.extend(host.sends(peer.id));
+    assert!(sent.len() >= 5 && sent.iter().all(|seg| seg.options.timestamps.is_some()), "{sent:#?}");
+}
+
 /// RFC7323-R16, RFC7323-R17
 #[test]
 fn the_echo_is_the_timestamp_of_the_segment_that_advanced_the_edge() {
