@@ -65,6 +65,14 @@ pub(crate) enum Cut {
     Done,
 }
 
+impl Default for Outgoing {
+    /// No packet: all its frames are made.
+    fn default() -> Self {
+        let (headers, slices) = (Headers::new(), Slices::new());
+        Outgoing { headers, link_len: 0, slices, cut: Cut::Done, cause: None }
+    }
+}
+
 impl Outgoing {
     /// A packet that fits one frame and needs nothing more.
     pub(crate) fn whole(headers: Headers, link_len: usize, slices: Slices) -> Self {

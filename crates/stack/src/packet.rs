@@ -153,10 +153,9 @@ pub(crate) struct Path {
 
 /// What a socket that was asked to send did.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "it is returned and taken apart, never stored")]
 pub(crate) enum Transmission {
     /// It sends this, and is asked again in its turn.
-    Segment(Departing),
+    Segment(Box<Departing>),
     /// It has nothing to send; it pushes itself into the send queue when that changes.
     Nothing,
 }

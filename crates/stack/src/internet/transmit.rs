@@ -107,6 +107,19 @@ pub(crate) fn transmit(
     hop: &Hop,
     mut departing: Departing,
 ) -> Result<Outgoing, DropReason> {
+    let mut packet = Outgoing::default();
+    transmit_as(cx, internet, hop, &mut departing, &mut packet)?;
+    Ok(packet)
+}
+
+/// The same, with the packet put where `packet` was. Takes the data of `departing` out.
+pub(crate) fn transmit_as(
+    cx: &mut Context<'_>,
+    internet: &mut Internet,
+    hop: &Hop,
+    departing: &mut Departing,
+    packet: &mut Outgoing,
+) -> Result<(), DropReason> {
     let adapts = match departing.fragmentation {
         Fragmentation::AtSource => true,
         Fragmentation::Forbidden => departing.protocol == IpProtocol::Tcp,
@@ -134,31 +147,23 @@ pub(crate) fn transmit(
         return Err(DropReason::PacketTooBig);
     }
     if segment_size.is_none() && packet_len > mtu {
-        return fragment(cx, internet, hop, departing, mtu);
+        *packet = fragment(cx, internet, hop, departing, mtu)?;
+        return Ok(());
     }
-    let header = ip_header(cx.random, internet, &departing, departing.header.len() + data_len);
+    let header = ip_header(cx.random, internet, departing, departing.header.len() + data_len);
     if let (Some(size), Fragmentation::Allowed) = (segment_size, departing.fragmentation) {
         // Each piece has an identification of its own: they count up from that of the whole.
         let more = data_len.div_ceil(size.get().into()) - 1;
         internet.identifications.skip(departing.source, departing.destination, departing.protocol, more);
     }
-    let Departing {
-        source,
-        destination,
-        protocol,
-        header: mut transport,
-        checksum_offset,
-        slices,
-        cause,
-        ..
-    } = departing;
-
+    let Departing { source, destination, protocol, checksum_offset, cause, .. } = *departing;
+    let transport = &mut departing.header;
     let link_len = link::transmit::header_len(medium);
     let start = link_len + ip_len;
     let checksum_offset = usize::from(checksum_offset);
     let by_device = offload.transmit_checksum && matches!(protocol, IpProtocol::Tcp | IpProtocol::Udp);
     let cut = match (segment_size, Kind::of(protocol)) {
-        (Some(size), Some(kind)) if !offload.cuts(protocol) || has_cwr(kind, &transport) => {
+        (Some(size), Some(kind)) if !offload.cuts(protocol) || has_cwr(kind, transport) => {
             Cut::Segments(Segments {
                 source,
                 destination,
@@ -177,13 +182,17 @@ pub(crate) fn transmit(
             Cut::Whole { checksum, segment_size }
         }
         _ => {
-            fill_checksum(source, destination, protocol, &mut transport, checksum_offset, &slices);
+            fill_checksum(source, destination, protocol, transport, checksum_offset, &departing.slices);
             Cut::Whole { checksum: TransmitChecksum::Complete, segment_size: None }
         }
     };
-    let mut headers = link_and_ip(medium, &header);
-    append(&mut headers, &transport);
-    Ok(Outgoing { headers, link_len: link_len as u8, slices, cut, cause })
+    let Outgoing { headers, link_len: its_link_len, slices, cut: its_cut, cause: its_cause } = packet;
+    headers.clear();
+    link_and_ip(headers, medium, &header);
+    append(headers, transport);
+    *slices = core::mem::take(&mut departing.slices);
+    (*its_link_len, *its_cut, *its_cause) = (link_len as u8, cut, cause);
+    Ok(())
 }
 
 /// Sends a packet that has no socket to wait in (a reply, an error) by its route: into the control queue, or
@@ -211,7 +220,7 @@ fn fragment(
     cx: &mut Context<'_>,
     internet: &mut Internet,
     hop: &Hop,
-    mut departing: Departing,
+    departing: &mut Departing,
     mtu: usize,
 ) -> Result<Outgoing, DropReason> {
     // RFC 791 3.2 for DF. In IPv6 the sender may fragment, but a transport that set the flag adapts instead.
@@ -220,15 +229,15 @@ fn fragment(
     }
     // A link that is narrower than is known cuts the pieces further.
     departing.fragmentation = Fragmentation::Allowed;
-    let header = ip_header(cx.random, internet, &departing, departing.header.len() + departing.payload_len());
-    let Departing { source, destination, protocol, checksum_offset, cause, .. } = departing;
+    let header = ip_header(cx.random, internet, departing, departing.header.len() + departing.payload_len());
+    let Departing { source, destination, protocol, checksum_offset, cause, .. } = *departing;
     let transport = &mut departing.header;
     fill_checksum(source, destination, protocol, transport, usize::from(checksum_offset), &departing.slices);
     // The transport header becomes data.
     let mut slices = Slices::new();
     slices.push(bytes::Bytes::copy_from_slice(transport));
     if departing.slices.len() < slices.capacity() {
-        slices.extend(departing.slices);
+        slices.extend(core::mem::take(&mut departing.slices));
     } else {
         slices.push(departing.slices.concat().into());
     }
@@ -250,10 +259,9 @@ pub(crate) fn ether_type(source: IpAddr) -> EtherType {
     if source.is_ipv4() { EtherType::Ipv4 } else { EtherType::Ipv6 }
 }
 
-fn link_and_ip(medium: Medium, header: &IpHeader) -> Headers {
-    let mut headers = link::transmit::transmit(medium, ether_type(header.source()));
-    emit(&mut headers, header.header_len(), |out| header.emit(out));
-    headers
+fn link_and_ip(headers: &mut Headers, medium: Medium, header: &IpHeader) {
+    link::transmit::append_header(headers, medium, ether_type(header.source()));
+    emit(headers, header.header_len(), |out| header.emit(out));
 }
 
 fn ip_header(

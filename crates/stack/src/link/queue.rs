@@ -1,6 +1,7 @@
 //! What waits on an interface for the device: replies without a socket, and the rest of a packet that became
 //! several frames.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
 use fathom_record::DropReason;
@@ -13,7 +14,9 @@ use crate::outgoing::Outgoing;
 #[derive(Debug, Default)]
 pub(crate) struct LinkQueue {
     /// The packet whose frames are being made.
-    current: Option<Outgoing>,
+    current: Option<Box<Outgoing>>,
+    /// The box of the packet that was the current one before.
+    spare: Option<Box<Outgoing>>,
     /// The control queue: packets without a socket to wait in.
     control: VecDeque<Outgoing>,
 }
@@ -35,8 +38,13 @@ impl LinkQueue {
         None
     }
 
+    /// A box for a packet.
+    pub(crate) fn spare(&mut self) -> Box<Outgoing> {
+        self.spare.take().unwrap_or_default()
+    }
+
     /// Makes `packet`, which a socket gave, the one whose frames go next. The one before it is through.
-    pub(crate) fn begin(&mut self, packet: Outgoing) {
+    pub(crate) fn begin(&mut self, packet: Box<Outgoing>) {
         debug_assert!(self.current.is_none(), "a packet is pulled when the one before it is through");
         self.current = Some(packet);
     }
@@ -54,12 +62,14 @@ impl LinkQueue {
                 None => {
                     let packet = self.control.pop_front()?;
                     cx.memory.release(packet.charge());
-                    self.current.insert(packet)
+                    let mut current = self.spare();
+                    *current = packet;
+                    self.current.insert(current)
                 }
             };
             let frame = make(packet, cx.now);
             if packet.is_done() {
-                self.current = None;
+                self.spare = self.current.take();
             }
             if frame.is_some() {
                 return frame;
@@ -77,6 +87,6 @@ impl LinkQueue {
         for packet in &self.control {
             cx.memory.release(packet.charge());
         }
-        self.current.take().into_iter().chain(core::mem::take(&mut self.control))
+        self.current.take().map(|packet| *packet).into_iter().chain(core::mem::take(&mut self.control))
     }
 }

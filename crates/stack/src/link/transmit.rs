@@ -11,6 +11,13 @@ use crate::outgoing::{Headers, emit};
 /// destination is filled in when the next hop's link address is known.
 pub(crate) fn transmit(medium: Medium, ether_type: EtherType) -> Headers {
     let mut headers = Headers::new();
+    append_header(&mut headers, medium, ether_type);
+    headers
+}
+
+/// The same, behind what `headers` holds.
+#[inline]
+pub(crate) fn append_header(headers: &mut Headers, medium: Medium, ether_type: EtherType) {
     if let Medium::Ethernet { address } = medium {
         let header = EthernetHeader {
             destination: EthernetAddress::UNSPECIFIED,
@@ -18,9 +25,8 @@ pub(crate) fn transmit(medium: Medium, ether_type: EtherType) -> Headers {
             vlan: None,
             ether_type,
         };
-        emit(&mut headers, EthernetHeader::LEN, |out| header.emit(out));
+        emit(headers, EthernetHeader::LEN, |out| header.emit(out));
     }
-    headers
 }
 
 /// Bytes of the link header.

@@ -10,6 +10,7 @@ use bytes::{Bytes, BytesMut};
 use super::MemoryBudget;
 use super::append_copy;
 use super::rope::Body;
+use crate::packet::Departing;
 
 /// Free blocks kept of each of the smaller sizes. What is beyond goes back to the allocator.
 const SPARE_BLOCKS: usize = 64;
@@ -109,6 +110,7 @@ pub(crate) struct BlockPool {
     #[expect(clippy::vec_box, reason = "what is kept are the boxes")]
     large_bodies: Vec<Box<Body>>,
     followers: Vec<Vec<Bytes>>,
+    departing: Option<Box<Departing>>,
 }
 
 impl fmt::Debug for BlockPool {
@@ -133,6 +135,7 @@ impl BlockPool {
             bodies: Vec::new(),
             large_bodies: Vec::new(),
             followers: Vec::new(),
+            departing: None,
         }
     }
 
@@ -204,6 +207,22 @@ impl BlockPool {
         if body.room() <= SPARE_BODY_PIECES && bodies.len() < limit {
             bodies.push(body);
         }
+    }
+
+    /// A packet on its way down, in a box that was used before if there is one.
+    pub(crate) fn boxed(&mut self, departing: Departing) -> Box<Departing> {
+        match self.departing.take() {
+            Some(mut spare) => {
+                *spare = departing;
+                spare
+            }
+            None => Box::new(departing),
+        }
+    }
+
+    /// Takes back the box of a packet that is through.
+    pub(crate) fn unboxed(&mut self, spare: Box<Departing>) {
+        self.departing = Some(spare);
     }
 
     /// An empty list for merged segments.

@@ -9,7 +9,7 @@ use fathom_wire::{EthernetAddress, Instant};
 use super::{Parts, Stack};
 use crate::interface::InterfaceId;
 use crate::internet::address::Destination;
-use crate::internet::transmit::{Hop, path, transmit};
+use crate::internet::transmit::{Hop, path, transmit_as};
 use crate::link::neighbour::Resolution;
 use crate::link::resolution;
 use crate::link::transmit::header_len;
@@ -227,16 +227,19 @@ impl Parts<'_> {
             self.loop_back(on, id, flow.destination, &path);
         }
         let transmission = self.transports.transmit(&mut self.cx, socket, &path);
-        let Transmission::Segment(departing) = transmission else { return };
+        let Transmission::Segment(mut departing) = transmission else { return };
         self.cx.sendable.push_back(socket, on);
         let (cause, len) = (departing.cause, departing.header.len() + departing.payload_len());
-        match (transmit(&mut self.cx, self.internet, &hop, departing), hardware) {
-            (Ok(mut packet), NextHop::Known(hardware)) => {
+        let mut packet = self.internet.queues[on.slot()].spare();
+        let made = transmit_as(&mut self.cx, self.internet, &hop, &mut departing, &mut packet);
+        self.cx.pool.unboxed(departing);
+        match (made, hardware) {
+            (Ok(()), NextHop::Known(hardware)) => {
                 packet.set_link_destination(hardware);
                 self.internet.queues[on.slot()].begin(packet);
             }
-            (Ok(packet), NextHop::AskedFor) => {
-                resolution::send(&mut self.cx, self.internet, &hop, packet);
+            (Ok(()), NextHop::AskedFor) => {
+                resolution::send(&mut self.cx, self.internet, &hop, *packet);
             }
             (Err(reason), _) => self.cx.dropped(Some(on), reason, len, cause),
         }

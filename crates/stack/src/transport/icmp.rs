@@ -239,7 +239,7 @@ impl IcmpLayer {
             departing.slices.push(payload);
         }
         departing.cause = cx.record(None, || Engine::Packet { why: SendReason::EchoRequest });
-        Transmission::Segment(departing)
+        Transmission::Segment(cx.pool.boxed(departing))
     }
 
     /// Lets the next request of a socket go that cannot leave; gives its length.

@@ -138,7 +138,7 @@ impl Connection {
         self.arm(cx);
         #[cfg(debug_assertions)]
         self.check();
-        Transmission::Segment(segment)
+        Transmission::Segment(cx.pool.boxed(segment))
     }
 
     /// Whether there is anything to send, window permitting.

@@ -72,7 +72,7 @@ impl UdpLayer {
         if !datagram.data.is_empty() {
             slices.push(datagram.data);
         }
-        Transmission::Segment(Departing {
+        let datagram = Departing {
             source: datagram.local.ip(),
             destination: datagram.remote.ip(),
             protocol: IpProtocol::Udp,
@@ -85,7 +85,8 @@ impl UdpLayer {
             segment_size: datagram.segment_size,
             fragmentation,
             cause: cx.record(None, || Engine::Packet { why: SendReason::Datagram }),
-        })
+        };
+        Transmission::Segment(cx.pool.boxed(datagram))
     }
 
     /// Lets the next datagram, or datagrams, of a socket go that cannot leave, and tells the program if the socket has one

@@ -16,6 +16,7 @@ use crate::transport::tcp::recovery::LossRecovery as _;
 use crate::transport::tcp::state::State;
 
 /// A segment without data.
+#[inline]
 pub(in crate::transport::tcp) fn departing(
     tuple: &FourTuple,
     header: &TcpHeader,
@@ -167,6 +168,7 @@ impl Connection {
         segment
     }
 
+    #[inline]
     fn emit(
         &mut self,
         cx: &mut Context<'_>,
@@ -187,6 +189,7 @@ impl Connection {
         self.emit_with(cx, seq, flags, why, len, options)
     }
 
+    #[inline]
     fn emit_with(
         &mut self,
         cx: &mut Context<'_>,

@@ -239,7 +239,7 @@ impl Host {
         loop {
             let (mut cx, layer) = self.parts();
             let Transmission::Segment(segment) = layer.transmit(&mut cx, id, &path) else { return out };
-            out.push(Seg::from(&segment));
+            out.push(Seg::from(&*segment));
             assert!(out.len() < 1000, "it never stops sending");
         }
     }
