@@ -3,11 +3,12 @@
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 use fathom_device::{Device, TapDevice, TunDevice};
 use fathom_net::driver::{Attachment, RealTime};
-use fathom_net::{Host, IpCidr};
+use fathom_net::{Host, IpCidr, Route, SendDatagram};
 use fathom_stack::{Config, Counters};
 use fathom_tests::{Namespace, lacking, skip};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -214,6 +215,89 @@ fn datagrams_that_the_kernel_sends_at_once_arrive_one_by_one() {
         assert_eq!(buffer[..len], *b"the rest");
         let frames = counters(host).frames_received - before;
         assert!(!offload.udp_segmentation || frames < 10, "{ours}: {frames} frames");
+    }
+}
+
+#[test]
+fn datagrams_that_we_send_at_once_arrive_at_the_kernel_one_by_one() {
+    if let Some(reason) = lacking(&["ip"]) {
+        return skip(&reason);
+    }
+    for (kind, offload) in [("tap", true), ("tun", true), ("tun", false)] {
+        let (namespace, driver) = net(kind, offload);
+        let host = driver.host();
+        let granted = host.stack(|stack, _| stack.interfaces().next().map(|(_, on)| on.offload)).unwrap();
+        for (kernel, ours) in ADDRESSES {
+            let kernel: SocketAddr = SocketAddr::new(kernel.parse().unwrap(), 0);
+            let theirs = namespace.inside(|| std::net::UdpSocket::bind(kernel)).unwrap();
+            theirs.set_read_timeout(Some(LIMIT)).unwrap();
+            let to = theirs.local_addr().unwrap();
+            let socket = host.udp_bind(SocketAddr::new(ours.parse().unwrap(), 0)).unwrap();
+            // So that nobody has to be asked for the link address.
+            within_limit(host, socket.send_to(b"first", to)).unwrap();
+            let mut buffer = [0; 2000];
+            assert_eq!(theirs.recv(&mut buffer).unwrap(), 5);
+
+            let before = counters(host).frames_transmitted;
+            let data: Vec<u8> = (0..30).flat_map(|number| [number; 1000]).chain([30; 8]).collect();
+            let segment_size = NonZeroU16::new(1000);
+            let message = SendDatagram { segment_size, ..SendDatagram::to(&data, to) };
+            assert_eq!(within_limit(host, socket.send_msg(&message)).unwrap(), data.len());
+            for number in 0..31 {
+                let len = theirs.recv(&mut buffer).unwrap();
+                assert_eq!(buffer[..len], if number < 30 { vec![number; 1000] } else { vec![30; 8] });
+            }
+            let frames = counters(host).frames_transmitted - before;
+            let expected = if granted.udp_segmentation { 1 } else { 31 };
+            assert_eq!(frames, expected, "{kind} {ours}");
+        }
+    }
+}
+
+/// P-108: the segments of a super-segment that is already made may be too large for a link behind the first.
+#[test]
+fn super_segments_learn_of_a_narrower_path() {
+    if let Some(reason) = lacking(&["ip"]) {
+        return skip(&reason);
+    }
+    let content = content();
+    for offload in [true, false] {
+        let (namespace, driver) = net("tun", offload);
+        let far = Namespace::new();
+        namespace.ip(&["link", "add", "veth0", "type", "veth", "peer", "name", "veth1", "netns", far.name()]);
+        for (end, name, addresses, peer) in [
+            (&namespace, "veth0", ["10.88.0.1/24", "fd88::1/64"], None),
+            (&far, "veth1", ["10.88.0.2/24", "fd88::2/64"], Some(["10.88.0.1", "fd88::1"])),
+        ] {
+            end.ip(&["link", "set", name, "up"]);
+            for address in addresses {
+                let nodad: &[&str] = if address.contains(':') { &["nodad"] } else { &[] };
+                end.ip(&[&["address", "add", address, "dev", name], nodad].concat());
+            }
+            for gateway in peer.iter().flatten() {
+                let family = if gateway.contains(':') { "-6" } else { "-4" };
+                end.ip(&[family, "route", "add", "default", "via", gateway]);
+            }
+        }
+        // The way is narrower than both its ends.
+        for (family, to) in [("-4", "10.88.0.2"), ("-6", "fd88::2")] {
+            namespace.ip(&[family, "route", "add", to, "dev", "veth0", "mtu", "lock", "1280"]);
+        }
+        for forwarding in ["net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"] {
+            let output = namespace.command("sysctl").args(["-qw", forwarding]).output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        }
+        let host = driver.host();
+        let tun = host.interfaces()[0];
+        for (destination, gateway) in [(IpCidr::IPV4_ANY, "10.85.0.1"), (IpCidr::IPV6_ANY, "fd85::1")] {
+            let gateway = Some(gateway.parse().unwrap());
+            host.add_route(Route { destination, gateway, interface: tun, metric: 0 }).unwrap();
+        }
+        for to in ["10.88.0.2", "fd88::2"] {
+            upload(&far, host, to.parse().unwrap(), &content);
+        }
+        let counters = counters(host);
+        assert!(counters.icmp_errors_received >= 2, "the path was narrower: {counters:?}");
     }
 }
 
