@@ -19,5 +19,6 @@ pub(crate) mod pair;
 mod path_mtu;
 mod records;
 mod reuse;
+mod suspended;
 
 pub(crate) use pair::Pair;

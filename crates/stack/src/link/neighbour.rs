@@ -265,6 +265,20 @@ impl Neighbours {
         }
     }
 
+    /// Lets the sockets go that wait for neighbours. Walks the table: for a change of addresses, routes or
+    /// links, after which the way of a socket may be another.
+    pub(crate) fn release_sockets(&mut self) -> Vec<SocketId> {
+        let waits = |neighbour: &Neighbour| !neighbour.waiting.sockets.is_empty();
+        let keys: Vec<Key> = self.slab.iter().filter(|(_, n)| waits(n)).map(|(key, _)| key).collect();
+        let mut sockets = Vec::new();
+        for key in keys {
+            if let Some(neighbour) = self.slab.get_mut(key) {
+                sockets.append(&mut neighbour.waiting.sockets);
+            }
+        }
+        sockets
+    }
+
     /// A neighbour's timer ran out (RFC 4861 7.2.2 and 7.3.3).
     pub(crate) fn handle_timer(&mut self, cx: &mut Context<'_>, key: Key) -> Due {
         let Some(neighbour) = self.slab.get_mut(key) else { return Due::Nothing };

@@ -144,6 +144,9 @@ impl Parts<'_> {
     pub(super) fn notice_changes(&mut self) {
         if self.internet.has_changed() {
             self.cx.sendable.rescue();
+            for socket in self.internet.neighbours.release_sockets() {
+                self.cx.sendable.unpark(socket);
+            }
         }
     }
 

@@ -4,6 +4,7 @@
 
 use core::net::SocketAddr;
 use core::time::Duration;
+use std::vec::Vec;
 
 use fathom_record::{DropReason, TcpStateName};
 use fathom_wire::Instant;
@@ -307,4 +308,29 @@ fn a_path_mtu_is_forgotten_with_the_way_it_was_found_on() {
     assert_eq!(mtu_of(&mut pair, a), 1500);
     pair.drive_for(Duration::from_secs(1));
     assert_eq!(available(&mut pair, false, b), 60_000);
+}
+
+/// What waits for a gateway that does not answer goes by another as soon as there is one.
+#[test]
+fn a_socket_that_waits_for_a_gateway_leaves_by_the_next_one() {
+    let mut host = super::host::Host::new().knows_neighbour();
+    let over = |host: &super::host::Host, gateway: &str| {
+        let gateway = Some(gateway.parse().unwrap());
+        Route { destination: IpCidr::IPV4_ANY, gateway, interface: host.eth0, metric: 0 }
+    };
+    let (dead, alive) = (over(&host, "192.0.2.9"), over(&host, "192.0.2.2"));
+    host.stack.add_route(host.now, dead).unwrap();
+    let connect = TcpConnect::to("198.51.100.1:80".parse().unwrap());
+    let id = host.stack.tcp_connect(host.now, connect).unwrap();
+    let packets = |frames: Vec<bytes::Bytes>| frames.iter().filter(|frame| frame[12..14] == [8, 0]).count();
+    let asked = host.sent();
+    assert_eq!((asked.len(), packets(asked)), (1, 0), "it asks for the gateway");
+    host.now += Duration::from_secs(1);
+    assert!(host.stack.remove_route(host.now, &dead));
+    host.stack.add_route(host.now, alive).unwrap();
+    assert_eq!(packets(host.sent()), 1, "the SYN");
+    // That the other never answers is no matter any more.
+    host.pass(Duration::from_secs(10));
+    let tcp = host.stack.tcp(host.now, id).unwrap();
+    assert_eq!(tcp.state(), TcpStateName::SynSent);
 }

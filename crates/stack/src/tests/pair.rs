@@ -110,6 +110,27 @@ impl Pair {
         self.now = end;
     }
 
+    /// Nobody runs `a` for `time`, as if its process were suspended: `b` goes on, and what it sends waits in the
+    /// device of `a`. Then `a` takes that in, before or after it does what is overdue.
+    pub(crate) fn suspend_a(&mut self, time: Duration, timers_first: bool) {
+        let end = self.now + time;
+        self.flush();
+        while let Some(next) = self.b.next_time().filter(|next| *next <= end) {
+            self.steps += 1;
+            assert!(self.steps < MAX_STEPS, "{MAX_STEPS} steps: something goes round in circles");
+            self.now = self.now.max(next);
+            self.b.happen(self.now);
+            let Pair { a, b, now, latency, fate, .. } = self;
+            b.transmit(*now, *latency, a, |number, bytes| fate(false, number, bytes));
+        }
+        self.now = end;
+        if timers_first {
+            self.a.stack.handle_timeout(end);
+            self.flush();
+        }
+        self.a.happen(end);
+    }
+
     /// Steps until `done`, or panics when nothing happens any more.
     pub(crate) fn drive_until(&mut self, mut done: impl FnMut(&mut Pair) -> bool) {
         loop {
