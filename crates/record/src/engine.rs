@@ -136,6 +136,8 @@ pub enum CwndReason {
     RetransmissionTimeout,
     /// Cut, since the connection was idle.
     Idle,
+    /// Restored: what it was last cut for had been late, not lost.
+    Undo,
 }
 
 /// A record of the engine.

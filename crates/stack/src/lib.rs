@@ -55,7 +55,7 @@ pub use stack::{Family, GroupError, Icmp, ReceivedDatagram, RecvMeta, SendDatagr
 pub use transmit::{MAX_HEADERS, Transmit, TransmitChecksum, Written};
 pub use transport::icmp::{IcmpError, IcmpEvent, IcmpEventKind};
 pub use transport::tcp::{
-    ConnectError, Decision, Incoming, IncomingId, Keepalive, ListenAt, TcpConnect, TcpError, TcpInfo,
-    TcpListen, TcpOptions,
+    CongestionAlgorithm, ConnectError, Decision, Incoming, IncomingId, Keepalive, ListenAt, TcpConnect,
+    TcpError, TcpInfo, TcpListen, TcpOptions, UnknownCongestionAlgorithm,
 };
 pub use transport::udp::{BindError, PathMtuDiscovery, UdpBind, UdpError, UdpErrorReport, UdpOptions};

@@ -9,7 +9,7 @@ use std::vec::Vec;
 use super::Pair;
 use super::connections::{established, state};
 use super::pair::{DecideFate, End, Fate};
-use crate::{TcpError, TcpId};
+use crate::{Config, CongestionAlgorithm, TcpError, TcpId, TcpInfo};
 
 /// The byte at a position of a stream.
 fn byte(position: usize) -> u8 {
@@ -161,5 +161,97 @@ fn the_handshake_survives_losses() {
         let mut pair = Pair::ip();
         pair.fate = bad(seed + 100, 150, 50, 50);
         transfer(&mut pair, (3_000, 3_000));
+    }
+}
+
+/// Sends `len` bytes from `a` to `b`, `latency` apart; frames of `a` meet their `fate`. Gives the time until
+/// the last byte was read, and what the sender has to tell.
+fn upload(
+    latency: Duration,
+    len: usize,
+    fate: DecideFate,
+    algorithm: CongestionAlgorithm,
+) -> (Duration, TcpInfo) {
+    let mut config = Config::default();
+    config.tcp.congestion_control = algorithm;
+    let mut pair = Pair::with(config.clone(), config, false);
+    pair.latency = latency;
+    let (a, b) = established(&mut pair);
+    let mut fate = fate;
+    pair.fate = Box::new(
+        move |from_a, number, bytes| {
+            if from_a { fate(from_a, number, bytes) } else { Fate::Deliver }
+        },
+    );
+    let begin = pair.now;
+    let mut up = Flow::default();
+    loop {
+        let now = pair.now;
+        write(&mut pair.a, now, a, &mut up, len);
+        read(&mut pair.b, now, b, &mut up);
+        if up.ended {
+            break;
+        }
+        assert!(pair.step(), "nothing happens any more at {now}");
+    }
+    let now = pair.now;
+    (now - begin, pair.a.stack.tcp(now, a).unwrap().info())
+}
+
+/// The same over a link on which nothing is lost, 100 ms there and back.
+fn clean(len: usize) -> Duration {
+    upload(MS(50), len, Box::new(|_, _, _| Fate::Deliver), CongestionAlgorithm::Cubic).0
+}
+
+const MS: fn(u64) -> Duration = Duration::from_millis;
+
+#[test]
+fn many_holes_in_one_window_cost_two_round_trips_and_each_one_repetition() {
+    // Slow start sends frames 143 to 282 or so in one round trip.
+    for (name, range, every) in
+        [("every fifth", 150..250, 5), ("forty in a row", 150..190, 1), ("every second", 150..250, 2)]
+    {
+        let lost = move |number: usize| range.contains(&number) && number.is_multiple_of(every);
+        let count = (0..1000).filter(|number| lost(*number)).count() as u64;
+        let fate: DecideFate =
+            Box::new(move |_, number, _| if lost(number) { Fate::Lose } else { Fate::Deliver });
+        let (time, info) = upload(MS(50), 600_000, fate, CongestionAlgorithm::Cubic);
+        assert_eq!(info.retransmits, count, "{name}");
+        assert_eq!(info.dsack_dups, 0, "{name}");
+        let more = time - clean(600_000);
+        assert!(more <= MS(300), "{name}: {more:?} more than without losses");
+    }
+}
+
+#[test]
+fn one_in_a_hundred_lost_leaves_what_the_formula_gives() {
+    // Mathis: a segment for each round trip times 1.22 / sqrt(loss): 12.2 segments, 177 kB/s. Losses do not
+    // come evenly, and the round trips of the repairs count.
+    for algorithm in CongestionAlgorithm::ALL {
+        let mut total = Duration::ZERO;
+        for seed in 0..4 {
+            let (time, info) = upload(MS(50), 2_000_000, bad(seed + 1, 10, 0, 0), algorithm);
+            assert!(info.retransmits < 40, "{}", info.retransmits);
+            total += time;
+        }
+        let rate = 4.0 * 2_000_000.0 / total.as_secs_f64();
+        assert!(rate > 0.7 * 177_000.0, "{algorithm}: {rate}");
+    }
+}
+
+#[test]
+fn reordering_is_learned_and_does_not_make_the_window_collapse() {
+    for (reorder, late_us) in [(10, 3_000), (50, 30_000), (200, 100_000)] {
+        for seed in 0..3 {
+            let mut bad = bad(seed + 1, 0, reorder, 0);
+            let fate: DecideFate = Box::new(move |from_a, number, bytes| match bad(from_a, number, bytes) {
+                Fate::Delay(time) => Fate::Delay(time * late_us / 30_000),
+                other => other,
+            });
+            let (time, info) = upload(MS(50), 4_000_000, fate, CongestionAlgorithm::Cubic);
+            assert!(info.reordering > 3, "{}", info.reordering);
+            // Without any of it 0.85 s; a window that is cut for each late segment makes it 3 to 15 s.
+            assert!(time < MS(2500), "{reorder} of a thousand {late_us} us late: {time:?}");
+        }
     }
 }

@@ -1,5 +1,5 @@
-//! TCP (RFC 9293). Read also RFC 5681, 6582, 6675, 2018 and 2883 (congestion, loss), 6298 (timeouts), 7323 (scaling,
-//! timestamps), 5961 (blind attacks), 6528 (sequence numbers), 6191 and 1337 (TIME-WAIT).
+//! TCP (RFC 9293). Read also RFC 5681 and 9438 (congestion), 6582, 6675, 2018 and 2883 (loss),
+//! 6298 (timeouts), 7323 (scaling, timestamps), 5961 (blind attacks), 6528 (sequence numbers), 6191 and 1337 (TIME-WAIT).
 //!
 //! A connection is a state machine: segments, timers and calls of the program go in, and it says that it
 //! wants to transmit. Segments are made when the device asks for them, so everything that one batch of
@@ -41,6 +41,7 @@ mod timers;
 mod window;
 
 pub use config::{Keepalive, TcpConfig, TcpOptions};
+pub use congestion::{CongestionAlgorithm, UnknownCongestionAlgorithm};
 pub use error::{ConnectError, TcpError};
 pub use info::TcpInfo;
 pub use listen::{Decision, Incoming, IncomingId, ListenAt, TcpListen};

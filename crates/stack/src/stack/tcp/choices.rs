@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::Tcp;
 use crate::interface::InterfaceId;
-use crate::transport::tcp::Keepalive;
+use crate::transport::tcp::{CongestionAlgorithm, Keepalive};
 
 /// The choices of [`TcpOptions`](crate::TcpOptions), one by one.
 impl Tcp<'_> {
@@ -28,6 +28,18 @@ impl Tcp<'_> {
     /// Whether the end of the data is held back.
     pub fn cork(&self) -> bool {
         self.connection().cork()
+    }
+
+    /// Goes on with another congestion controller, with the congestion window as it is (Linux's
+    /// `TCP_CONGESTION`).
+    pub fn set_congestion_control(&mut self, algorithm: CongestionAlgorithm) {
+        self.with(|connection, _| connection.set_congestion_control(algorithm));
+    }
+
+    /// The congestion controller. [`TcpInfo::congestion_control`](crate::TcpInfo::congestion_control) has its
+    /// name.
+    pub fn congestion_control(&self) -> CongestionAlgorithm {
+        self.connection().congestion_control()
     }
 
     /// Acknowledges the next segments at once, or delays their acknowledgements (Linux's `TCP_QUICKACK`). It

@@ -3,6 +3,7 @@
 use alloc::sync::Arc;
 use core::time::Duration;
 
+use super::congestion::CongestionAlgorithm;
 use super::connection::{Connection, Flags};
 use super::options::MIN_MSS;
 use super::{TcpConfig, TcpOptions};
@@ -42,6 +43,16 @@ impl Connection {
 
     pub(crate) fn cork(&self) -> bool {
         self.flags.contains(Flags::CORK)
+    }
+
+    /// Before the handshake is complete it is the one to start with.
+    pub(crate) fn set_congestion_control(&mut self, algorithm: CongestionAlgorithm) {
+        self.options_mut().congestion_control = Some(algorithm);
+        self.congestion.switch(algorithm);
+    }
+
+    pub(crate) fn congestion_control(&self) -> CongestionAlgorithm {
+        self.congestion.algorithm()
     }
 
     pub(crate) fn set_quick_ack(&mut self, cx: &mut Context<'_>, quick: bool) {
@@ -153,7 +164,7 @@ impl Connection {
             // RFC 9293 leaves it open. A window in flight and one more to follow it keep the sender busy.
             None if memory.is_tight() => config.initial_send_buffer,
             None => {
-                let windows = self.congestion.get().cwnd().saturating_mul(2);
+                let windows = self.congestion.cwnd().saturating_mul(2);
                 let most = config.max_send_buffer.max(config.initial_send_buffer);
                 usize::try_from(windows).unwrap_or(usize::MAX).clamp(config.initial_send_buffer, most)
             }

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use super::congestion::CongestionAlgorithm;
 use crate::interface::InterfaceId;
 
 /// Limits and timeouts of TCP for a whole stack.
@@ -68,6 +69,9 @@ pub struct TcpConfig {
     pub challenge_acks: u8,
     /// Resets a second in answer to segments without a connection.
     pub resets_per_second: u32,
+    /// How connections find out how much their paths carry, unless [`TcpOptions::congestion_control`] says
+    /// otherwise; CUBIC by default.
+    pub congestion_control: CongestionAlgorithm,
     /// First and last port that is given to a connection that names none (RFC 6335 6).
     pub ephemeral_ports: (u16, u16),
 }
@@ -99,6 +103,7 @@ impl Default for TcpConfig {
             require_timestamps: false,
             challenge_acks: 2,
             resets_per_second: 1000,
+            congestion_control: CongestionAlgorithm::default(),
             ephemeral_ports: (49152, 65535),
         }
     }
@@ -152,6 +157,9 @@ pub struct TcpOptions {
     pub timestamps: bool,
     /// Offer window scaling (RFC 7323 2). Without it the window is at most 65,535 bytes.
     pub window_scaling: bool,
+    /// The congestion controller (Linux's `TCP_CONGESTION`); that of the stack when `None`
+    /// ([`TcpConfig::congestion_control`]).
+    pub congestion_control: Option<CongestionAlgorithm>,
     /// Offer selective acknowledgements (RFC 2018), in both directions: what arrives out of order is
     /// reported, and what the peer reports steers what is sent again.
     pub sack: bool,
@@ -175,6 +183,7 @@ impl Default for TcpOptions {
             interface: None,
             timestamps: true,
             window_scaling: true,
+            congestion_control: None,
             sack: true,
         }
     }

@@ -14,7 +14,7 @@ use fathom_wire::{Instant, SackBlock, SeqNumber, TcpFlags, TcpHeader};
 
 use super::ack::AckState;
 use super::autotune::ReadRate;
-use super::congestion::{Controller, Reno};
+use super::congestion::{CongestionAlgorithm, Controller};
 use super::flight::Flight;
 use super::info::Statistics;
 use super::keepalive::RareTimers;
@@ -170,11 +170,17 @@ pub(super) struct Cold {
     pub(super) expiries: u32,
     /// SND.UNA when the retransmission timer last ran out.
     pub(super) timeout_una: SeqNumber,
+    /// SND.NXT when the congestion window last kept something back: what was outstanding then made full use
+    /// of the window.
+    pub(super) cwnd_limited_at: SeqNumber,
     /// When the current interval for challenge acknowledgements began, and how many there were in it.
     pub(super) challenges_since: Instant,
     pub(super) challenges: u8,
-    /// What arrived although it was there, and is not yet reported (RFC 2883).
-    pub(super) duplicate: Option<SackBlock>,
+    /// What arrived although it was there, and is not yet reported (RFC 2883); empty if nothing.
+    pub(super) duplicate: SackBlock,
+    /// The congestion controller before the window was last cut, while that may turn out to have been for
+    /// nothing.
+    pub(super) undo: Option<Box<Controller>>,
     /// When a segment last came, and one with data: milliseconds of the clock, which wrap after 49 days.
     pub(super) received_ms: u32,
     pub(super) data_received_ms: u32,
@@ -228,7 +234,8 @@ impl Connection {
             ack: AckState::new(timestamp_offset),
             timers: Timers::default(),
             rtt: RttEstimator::default(),
-            congestion: Controller::Reno(Reno::new(1, false)),
+            // The segment size is known when the handshake is complete.
+            congestion: Controller::new(CongestionAlgorithm::default(), 1, false),
             recovery: Recovery::new(iss, false),
             flight: Flight::default(),
             send_buffer: Rope::new(),
@@ -247,9 +254,11 @@ impl Connection {
                 last_sent_at: now,
                 expiries: 0,
                 timeout_una: iss,
+                cwnd_limited_at: iss,
                 challenges_since: Instant::ZERO,
                 challenges: 0,
-                duplicate: None,
+                duplicate: SackBlock { left: iss, right: iss },
+                undo: None,
                 received_ms: now.as_millis() as u32,
                 data_received_ms: now.as_millis() as u32,
                 extra: None,
@@ -278,7 +287,8 @@ impl Connection {
         self.snd.fit(usize::from(self.snd.peer_mss), self.option_bytes());
         self.ack.start(cx.config.tcp.quick_acks, cx.now);
         self.timers.close = Instant::MAX;
-        self.congestion = Controller::Reno(Reno::new(u64::from(self.snd.mss()), handshake_lossy));
+        let algorithm = self.cold.options.congestion_control.unwrap_or(cx.config.tcp.congestion_control);
+        self.congestion = Controller::new(algorithm, u64::from(self.snd.mss()), handshake_lossy);
         self.set_state(cx, State::Established);
         self.cold.received_ms = cx.now.as_millis() as u32;
         self.start_keepalive(cx);

@@ -17,6 +17,9 @@ use crate::memory::{MemoryBudget, PIECE_OVERHEAD};
 const COPY_BELOW: usize = 512;
 /// Most blocks of a SACK option (RFC 2018 3).
 pub(crate) const MAX_BLOCKS: usize = 4;
+/// How many runs are remembered in the order in which segments came: as many as one batch of segments may
+/// cause acknowledgements to report.
+const RECENT: usize = 64;
 
 /// Pieces of the peer's stream that lie behind a hole.
 #[derive(Debug, Default)]
@@ -29,9 +32,8 @@ pub(crate) struct Reassembly {
     fin: Option<u64>,
     /// What the pieces and the FIN cover together: what may be reported as received (RFC 2018 4).
     runs: Ranges,
-    /// Where segments arrived last, each in another run, the latest first. More than one report can name,
-    /// since runs grow together and are delivered.
-    recent: ArrayVec<u64, { 4 * MAX_BLOCKS }>,
+    /// Where segments arrived last, each in another run, the latest first; some of the runs may be gone.
+    recent: ArrayVec<u64, RECENT>,
 }
 
 /// What became of a segment.
@@ -90,8 +92,7 @@ impl Reassembly {
     /// A segment has arrived at `position`: the run that it lies in is reported first.
     fn touch(&mut self, position: u64) {
         let Some(latest) = self.runs.around(position) else { return };
-        let runs = &self.runs;
-        self.recent.retain(|other| !latest.contains(other) && runs.around(*other).is_some());
+        self.recent.retain(|other| !latest.contains(other));
         self.recent.truncate(self.recent.capacity() - 1);
         self.recent.insert(0, position);
     }

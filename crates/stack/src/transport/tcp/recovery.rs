@@ -84,6 +84,9 @@ pub(crate) trait LossRecovery {
     fn on_ack(&mut self, ack: AckSeen<'_>) -> Finding;
     /// The retransmission timer ran out: everything in flight counts as lost.
     fn on_timeout(&mut self, una: SeqNumber, nxt: SeqNumber);
+    /// What was taken for lost had not been: recovery ends at once. Called only when nothing is left that is
+    /// deemed lost.
+    fn undo(&mut self, una: SeqNumber);
     /// What is in flight was too large for the path: it is sent again, without being a sign of congestion.
     fn on_too_big(&mut self, una: SeqNumber, nxt: SeqNumber);
     /// The range that is to be sent again next, if any.
@@ -147,6 +150,13 @@ impl LossRecovery for Recovery {
         match self {
             Recovery::NewReno(new_reno) => new_reno.on_timeout(una, nxt),
             Recovery::Sack(sack) => sack.on_timeout(una, nxt),
+        }
+    }
+
+    fn undo(&mut self, una: SeqNumber) {
+        match self {
+            Recovery::NewReno(new_reno) => new_reno.undo(una),
+            Recovery::Sack(sack) => sack.undo(una),
         }
     }
 

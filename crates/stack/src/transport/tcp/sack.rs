@@ -24,10 +24,11 @@ impl Connection {
         if !self.flags.contains(Flags::SACK) || left.ge(right) || right.gt(self.rcv.adv) {
             return;
         }
-        match &mut self.cold.duplicate {
-            Some(known) if known.right == left => known.right = right,
-            Some(_) => {}
-            none => *none = Some(SackBlock { left, right }),
+        let known = &mut self.cold.duplicate;
+        if known.left == known.right {
+            *known = SackBlock { left, right };
+        } else if known.right == left {
+            known.right = right;
         }
     }
 
@@ -37,11 +38,12 @@ impl Connection {
             return 0;
         }
         let held = self.reassembly.as_ref().map_or(0, |held| held.blocks());
-        if held == 0 && self.cold.duplicate.is_none() {
+        let duplicate = self.cold.duplicate.left != self.cold.duplicate.right;
+        if held == 0 && !duplicate {
             return 0;
         }
         let room = (OPTION_SPACE - self.option_bytes() - HEAD_BYTES) / BLOCK_BYTES;
-        (held + usize::from(self.cold.duplicate.is_some())).min(room as usize) as u32
+        (held + usize::from(duplicate)).min(room as usize) as u32
     }
 
     /// Bytes that the report takes in the next segment.
@@ -66,8 +68,10 @@ impl Connection {
         if room == 0 {
             return;
         }
-        if let Some(duplicate) = self.cold.duplicate.take() {
-            sack.push(duplicate);
+        let duplicate = &mut self.cold.duplicate;
+        if duplicate.left != duplicate.right {
+            sack.push(*duplicate);
+            duplicate.left = duplicate.right;
             room -= 1;
         }
         let Some(held) = &self.reassembly else { return };

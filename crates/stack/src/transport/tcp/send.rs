@@ -171,7 +171,7 @@ impl Connection {
             ip_header_len(self.tuple.remote_address) + TcpHeader::LEN + self.option_bytes() as usize;
         let mss = self.snd.mss();
         let bytes = path.max_bytes.saturating_sub(headers).min(usize::from(u16::MAX) - headers) as u32;
-        let half = u32::try_from(self.congestion.get().cwnd() / 2).unwrap_or(u32::MAX);
+        let half = u32::try_from(self.congestion.cwnd() / 2).unwrap_or(u32::MAX);
         let segments = (bytes.min(half) / mss).clamp(1, path.max_segments.max(1) as u32);
         segments * mss
     }
@@ -191,6 +191,9 @@ impl Connection {
         match self.plan_new(budget) {
             Ok(plan) => Some(plan),
             Err(limit) => {
+                if limit == Limit::CongestionWindow {
+                    self.cold.cwnd_limited_at = self.snd.nxt;
+                }
                 if let Some(rescue) = self.plan_rescue(limit) {
                     return Some(rescue);
                 }
@@ -209,7 +212,7 @@ impl Connection {
     }
 
     /// What recovery wants sent again, as far as the congestion window lets it.
-    fn plan_retransmission(&self, budget: u32) -> Option<Plan> {
+    fn plan_retransmission(&mut self, budget: u32) -> Option<Plan> {
         let (from, until) = self.recovery.lost()?;
         let in_flight = self.recovery.in_flight(self.snd.una, self.snd.nxt, self.snd.mss());
         let first = from == self.snd.una;
@@ -217,6 +220,7 @@ impl Connection {
         let mut len = wanted.min(budget).min(self.congestion_room(in_flight));
         if len < wanted.min(self.snd.mss()) {
             if !first {
+                self.cold.cwnd_limited_at = self.snd.nxt;
                 return None;
             }
             // The first segment goes whatever is in flight: everything waits for it.
@@ -322,7 +326,7 @@ impl Connection {
     /// How much more the congestion window lets into flight. One segment when nothing is, also when the
     /// segment size has grown beyond the window.
     fn congestion_room(&self, in_flight: u32) -> u32 {
-        let room = self.congestion.get().cwnd().saturating_sub(u64::from(in_flight));
+        let room = self.congestion.cwnd().saturating_sub(u64::from(in_flight));
         let room = u32::try_from(room).unwrap_or(u32::MAX);
         if in_flight == 0 { room.max(self.snd.mss()) } else { room }
     }
@@ -335,9 +339,9 @@ impl Connection {
         }
         self.cold.last_sent_at = cx.now;
         self.ack.restart(cx.config.tcp.quick_acks);
-        let before = self.congestion.get().cwnd();
+        let before = self.congestion.cwnd();
         self.congestion.get_mut().on_idle(u64::from(self.snd.mss()));
-        if self.congestion.get().cwnd() != before {
+        if self.congestion.cwnd() != before {
             self.record_cwnd(cx, CwndReason::Idle);
         }
     }

@@ -185,6 +185,7 @@ impl Connection {
             let in_flight = u64::from(self.recovery.in_flight(self.snd.una, self.snd.nxt, self.snd.mss()));
             let again = number > 1 && self.cold.timeout_una == self.snd.una;
             self.cold.timeout_una = self.snd.una;
+            self.cold.undo = None;
             self.congestion.get_mut().on_timeout(in_flight, mss, again);
             self.recovery.on_timeout(self.snd.una, self.snd.nxt);
             self.record_cwnd(cx, CwndReason::RetransmissionTimeout);

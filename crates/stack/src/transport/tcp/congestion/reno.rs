@@ -1,31 +1,24 @@
 //! Reno: slow start, congestion avoidance and the cuts of RFC 5681, counted in bytes (RFC 3465).
 
-use super::{Acknowledged, CongestionControl};
-
-/// A window larger than any receive window (RFC 7323 2.3) has no use.
-const MAX_CWND: u64 = 1 << 30;
-
-/// The initial window of RFC 6928 2: min(10 MSS, max(2 MSS, 14600)). With an MSS of 1448 bytes 14,480; with
-/// 8,948 bytes 17,896.
-pub(crate) fn initial_window(mss: u64) -> u64 {
-    (10 * mss).min((2 * mss).max(14_600))
-}
+use super::{Acknowledged, CongestionControl, Windows, first_window, initial_window};
 
 /// The state of Reno.
 #[derive(Clone, Debug)]
 pub(crate) struct Reno {
-    cwnd: u64,
-    ssthresh: u64,
+    windows: Windows,
     /// Bytes acknowledged since the window last grew in congestion avoidance.
-    bytes_acked: u64,
+    bytes_acked: u32,
 }
 
 impl Reno {
-    /// Starts with the initial window; with one segment when the SYN or SYN-ACK had to be repeated more than
-    /// once (RFC 6928 2, RFC 5681 3.1).
+    /// Starts with the initial window (RFC 6928 2).
     pub(crate) fn new(mss: u64, handshake_lossy: bool) -> Self {
-        let cwnd = if handshake_lossy { mss } else { initial_window(mss) };
-        Reno { cwnd, ssthresh: u64::MAX, bytes_acked: 0 }
+        Reno::with_windows(first_window(mss, handshake_lossy), u64::MAX)
+    }
+
+    /// Takes over the windows of another controller.
+    pub(crate) fn with_windows(cwnd: u64, ssthresh: u64) -> Self {
+        Reno { windows: Windows::new(cwnd, ssthresh), bytes_acked: 0 }
     }
 
     /// Half of what was in flight, and at least two segments (RFC 5681 equation 4). With 10 segments of
@@ -41,79 +34,74 @@ impl CongestionControl for Reno {
     }
 
     fn cwnd(&self) -> u64 {
-        self.cwnd
+        self.windows.cwnd()
     }
 
     fn ssthresh(&self) -> u64 {
-        self.ssthresh
+        self.windows.ssthresh()
     }
 
-    fn on_ack(&mut self, Acknowledged { bytes, mss, cwnd_limited, after_timeout }: Acknowledged) {
+    fn on_ack(&mut self, acknowledged: Acknowledged) {
+        let Acknowledged { bytes, mss, cwnd_limited, .. } = acknowledged;
         if !cwnd_limited {
             return;
         }
-        if self.cwnd < self.ssthresh {
-            // RFC 5681 3.1 allows one segment for each acknowledgement, RFC 3465 2.2 two. A receiver that
-            // acknowledges whole batches would then keep the window small, so like QUIC (RFC 9002 7.3.1)
-            // the window grows by what was acknowledged. After a timeout that could be much that left the
-            // network long ago, so there one segment is the limit (RFC 3465 2.3).
-            let growth = if after_timeout { bytes.min(mss) } else { bytes };
-            // Not beyond the threshold: what is left of the acknowledgement counts for avoidance.
-            self.cwnd = (self.cwnd + growth).min(self.ssthresh).min(MAX_CWND);
+        let cwnd = self.cwnd();
+        if cwnd < self.ssthresh() {
+            self.windows.slow_start(&acknowledged);
             return;
         }
         // RFC 5681 3.1, with byte counting: one segment for each window that is acknowledged.
-        self.bytes_acked += bytes;
-        if self.bytes_acked >= self.cwnd {
-            self.bytes_acked -= self.cwnd;
-            self.cwnd = (self.cwnd + mss).min(MAX_CWND);
+        let acked = u64::from(self.bytes_acked) + bytes;
+        if acked >= cwnd {
+            self.windows.set_cwnd(cwnd + mss);
         }
+        // Less than a window: what one acknowledgement covers, and less than a window before it.
+        self.bytes_acked = (if acked >= cwnd { acked - cwnd } else { acked }).min(cwnd) as u32;
     }
 
     fn on_loss(&mut self, in_flight: u64, mss: u64) {
-        self.ssthresh = Reno::cut(in_flight, mss);
-        self.cwnd = self.ssthresh;
-        self.bytes_acked = 0;
+        let cut = Reno::cut(in_flight, mss);
+        *self = Reno::with_windows(cut, cut);
     }
 
     fn on_recovered(&mut self, in_flight: u64, mss: u64) {
-        // RFC 6582 3.2 step 3, the first of its two choices: no burst when little is in flight.
-        self.cwnd = self.ssthresh.min(in_flight.max(mss) + mss);
+        self.windows.recovered(in_flight, mss);
     }
 
     fn on_timeout(&mut self, in_flight: u64, mss: u64, again: bool) {
         // RFC 5681 3.1: the threshold is held while the same data is sent again and again.
-        if !again {
-            self.ssthresh = Reno::cut(in_flight, mss);
-        }
-        self.cwnd = mss;
-        self.bytes_acked = 0;
+        let ssthresh = if again { self.ssthresh() } else { Reno::cut(in_flight, mss) };
+        *self = Reno::with_windows(mss, ssthresh);
     }
 
     fn on_idle(&mut self, mss: u64) {
         // RFC 5681 4.1
-        self.cwnd = self.cwnd.min(initial_window(mss));
-        self.bytes_acked = 0;
+        *self = Reno::with_windows(self.cwnd().min(initial_window(mss)), self.ssthresh());
+    }
+
+    fn restore(&mut self, cwnd: u64, ssthresh: u64) {
+        self.windows = Windows::new(cwnd, ssthresh);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use core::time::Duration;
+
+    use fathom_wire::Instant;
+
     use super::*;
 
     const MSS: u64 = 1000;
 
-    fn ack(reno: &mut Reno, bytes: u64) {
-        reno.on_ack(Acknowledged { bytes, mss: MSS, cwnd_limited: true, after_timeout: false });
+    fn acknowledge(reno: &mut Reno, bytes: u64, cwnd_limited: bool, after_timeout: bool) {
+        let (now, rtt) = (Instant::ZERO, Duration::ZERO);
+        reno.on_ack(Acknowledged { bytes, mss: MSS, cwnd_limited, after_timeout, now, rtt });
     }
 
-    /// RFC6928-R1
-    #[test]
-    fn the_initial_window_is_that_of_rfc_6928() {
-        for (mss, window) in [(48, 480), (1000, 10_000), (1448, 14_480), (1460, 14_600), (8948, 17_896)] {
-            assert_eq!(initial_window(mss), window);
-        }
-        assert_eq!(Reno::new(MSS, true).cwnd(), MSS);
+    fn ack(reno: &mut Reno, bytes: u64) {
+        acknowledge(reno, bytes, true, false);
     }
 
     /// RFC5681-R5
@@ -124,7 +112,7 @@ mod tests {
             ack(&mut reno, 2 * MSS);
         }
         assert_eq!(reno.cwnd(), 20 * MSS);
-        reno.ssthresh = 21 * MSS;
+        reno.windows.set_ssthresh(21 * MSS);
         ack(&mut reno, 5 * MSS);
         assert_eq!(reno.cwnd(), 21 * MSS);
     }
@@ -134,7 +122,7 @@ mod tests {
     fn avoidance_adds_a_segment_each_round_trip_however_the_acknowledgements_are_cut() {
         for piece in [1, 10, 1000, 2000, 10_000] {
             let mut reno = Reno::new(MSS, false);
-            reno.ssthresh = 10 * MSS;
+            reno.windows.set_ssthresh(10 * MSS);
             for _ in 0..10 * MSS / piece {
                 ack(&mut reno, piece);
             }
@@ -145,8 +133,19 @@ mod tests {
     #[test]
     fn a_window_that_is_not_used_does_not_grow() {
         let mut reno = Reno::new(MSS, false);
-        reno.on_ack(Acknowledged { bytes: MSS, mss: MSS, cwnd_limited: false, after_timeout: false });
+        acknowledge(&mut reno, MSS, false, false);
         assert_eq!(reno.cwnd(), 10 * MSS);
+    }
+
+    /// RFC5681-R2
+    #[test]
+    fn after_a_timeout_an_acknowledgement_of_much_is_worth_a_segment() {
+        let mut reno = Reno::new(MSS, false);
+        reno.on_timeout(20 * MSS, MSS, false);
+        acknowledge(&mut reno, 8 * MSS, true, true);
+        assert_eq!(reno.cwnd(), 2 * MSS);
+        acknowledge(&mut reno, 1, true, true);
+        assert_eq!(reno.cwnd(), 2 * MSS + 1, "acknowledgements of single bytes gain nothing");
     }
 
     /// RFC5681-R4
@@ -156,7 +155,7 @@ mod tests {
         reno.on_loss(20 * MSS, MSS);
         assert_eq!((reno.cwnd(), reno.ssthresh()), (10 * MSS, 10 * MSS));
         reno.on_recovered(3 * MSS, MSS);
-        assert_eq!(reno.cwnd(), 4 * MSS);
+        assert_eq!(reno.cwnd(), 10 * MSS);
         reno.on_timeout(10 * MSS, MSS, false);
         assert_eq!((reno.cwnd(), reno.ssthresh()), (MSS, 5 * MSS));
         reno.on_timeout(MSS, MSS, true);
@@ -171,6 +170,6 @@ mod tests {
         for _ in 0..5 {
             ack(&mut reno, u64::from(u32::MAX));
         }
-        assert_eq!(reno.cwnd(), MAX_CWND);
+        assert_eq!(reno.cwnd(), 1 << 30);
     }
 }

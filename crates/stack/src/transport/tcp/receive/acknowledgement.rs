@@ -1,5 +1,6 @@
 //! The ACK field of an acceptable segment (RFC 9293 3.10.7.4, fifth; RFC 5681; RFC 6298).
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use fathom_record::{CwndReason, Engine};
@@ -121,6 +122,7 @@ impl Connection {
         self.snd.nxt = self.snd.nxt.max(ack);
         // It keeps up, since beyond 2 GiB a comparison of sequence numbers turns round.
         self.snd.short_end = self.snd.short_end.max(ack);
+        self.cold.cwnd_limited_at = self.cold.cwnd_limited_at.max(ack - advanced);
         self.send_buffer.consume(cx.pool, cx.memory, data);
         self.cold.statistics.bytes_acked += data as u64;
         self.cold.progress_at = cx.now;
@@ -130,8 +132,12 @@ impl Connection {
         self.sample_rtt(cx, answered, header, samples_per_round);
         self.wake_writer(cx);
         answered.is_some_and(|answered| {
-            let known = self.flags.contains(Flags::TIMESTAMPS) && header.options.timestamps.is_some();
-            known && !answered.once && !self.echoes_since(cx, header, cx.now - answered.sent_at)
+            // An echo of zero is one of nothing: a peer that does not fill it in.
+            let echoed = header.options.timestamps.is_some_and(|stamp| stamp.echo != 0);
+            self.flags.contains(Flags::TIMESTAMPS)
+                && echoed
+                && !answered.once
+                && !self.echoes_since(cx, header, cx.now - answered.sent_at)
         })
     }
 
@@ -197,16 +203,18 @@ impl Connection {
                 self.set_trigger(cx, loss);
             }
         }
+        let undone = before == Phase::FastRecovery && self.undo(cx, &ack, repaired);
         match finding {
             Finding::Loss(_) => {
                 // RFC 5681 3.2 step 2, with what was in flight before the duplicates were counted. What
                 // they let out (RFC 3042) is not to count.
                 let outstanding = u64::from(ack.nxt.distance_from(ack.una));
+                self.cold.undo = Some(Box::new(self.congestion.clone()));
                 let controller = self.congestion.get_mut();
                 controller.on_loss(outstanding.min(controller.cwnd()), mss);
                 self.record_cwnd(cx, CwndReason::FastRecovery);
             }
-            Finding::Recovered if before == Phase::FastRecovery => {
+            Finding::Recovered if before == Phase::FastRecovery && !undone => {
                 let left = self.recovery.in_flight(ack.una, ack.nxt, ack.mss);
                 self.congestion.get_mut().on_recovered(u64::from(left), mss);
                 self.record_cwnd(cx, CwndReason::RecoveryExit);
@@ -219,20 +227,42 @@ impl Connection {
         finding
     }
 
+    /// What was taken for lost had only been late: what was sent again was answered by its first
+    /// transmission, which the echoed timestamp shows (the Eifel algorithm, RFC 3522), and nothing else is
+    /// missing. The window was cut for nothing, and is restored. Gives whether it was.
+    fn undo(&mut self, cx: &mut Context<'_>, ack: &AckSeen<'_>, repaired: bool) -> bool {
+        if repaired && !ack.answers_original {
+            // Something had been lost indeed.
+            self.cold.undo = None;
+        }
+        if !ack.answers_original || self.recovery.counts().lost > 0 {
+            return false;
+        }
+        let Some(before) = self.cold.undo.take() else { return false };
+        self.recovery.undo(ack.una);
+        let in_flight = self.recovery.in_flight(ack.una, ack.nxt, ack.mss);
+        self.congestion.undo(*before, u64::from(in_flight), u64::from(ack.mss));
+        self.record_cwnd(cx, CwndReason::Undo);
+        true
+    }
+
     /// The congestion window grows by what was acknowledged.
     fn grow(&mut self, cx: &mut Context<'_>, ack: AckSeen<'_>, in_flight: u32, after_timeout: bool) {
         let controller = self.congestion.get_mut();
         let (cwnd, ssthresh) = (controller.cwnd(), controller.ssthresh());
-        // In slow start a window of which half is used is used: what is written and acknowledged in
-        // between would have used the rest (RFC 7661 4.3 draws the same line).
-        let in_flight = u64::from(in_flight);
-        let cwnd_limited =
-            if cwnd < ssthresh { 2 * in_flight >= cwnd } else { in_flight + u64::from(ack.mss) >= cwnd };
+        // The window was used when it kept something back after what is acknowledged here was sent. What is
+        // in flight at this moment may be less: several acknowledgements come at once. In slow start a
+        // window of which half is used counts as well: what is written and acknowledged in between would
+        // have used the rest (RFC 7661 4.3 draws the same line).
+        let kept_back = self.cold.cwnd_limited_at.gt(ack.una - ack.advanced);
+        let cwnd_limited = kept_back || cwnd < ssthresh && 2 * u64::from(in_flight) >= cwnd;
         controller.on_ack(Acknowledged {
             bytes: u64::from(ack.advanced),
             mss: u64::from(ack.mss),
             cwnd_limited,
             after_timeout,
+            now: cx.now,
+            rtt: self.rtt.srtt().unwrap_or_default(),
         });
         if controller.cwnd() != cwnd {
             let slow_start = cwnd < ssthresh;

@@ -144,6 +144,13 @@ impl LossRecovery for NewReno {
         self.lost_until = nxt;
     }
 
+    fn undo(&mut self, una: SeqNumber) {
+        self.phase = Phase::Open;
+        self.dup_acks = 0;
+        self.recover = una - 1;
+        self.skip_acknowledged(una);
+    }
+
     fn on_too_big(&mut self, una: SeqNumber, nxt: SeqNumber) {
         self.dup_acks = 0;
         self.lost_from = una;

@@ -208,6 +208,12 @@ impl LossRecovery for SackRecovery {
         self.tidy();
     }
 
+    fn undo(&mut self, una: SeqNumber) {
+        self.phase = Phase::Open;
+        self.recover = una;
+        self.tidy();
+    }
+
     fn on_too_big(&mut self, una: SeqNumber, nxt: SeqNumber) {
         // What is sent twice leaves reports that are no sign of a loss.
         self.recover = self.recover.max(nxt);

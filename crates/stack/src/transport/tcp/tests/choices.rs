@@ -7,10 +7,11 @@ use std::vec::Vec;
 use fathom_record::TcpStateName;
 
 use super::harness::{F, Host, IRS, MSS, Peer, Seg, plain};
+use crate::config::Config;
 use crate::event::Readiness;
 use crate::packet::Transmission;
 use crate::socket::TcpId;
-use crate::transport::tcp::{Connection, Keepalive, TcpError, TcpOptions};
+use crate::transport::tcp::{CongestionAlgorithm, Connection, Keepalive, TcpError, TcpOptions};
 
 const S: fn(u64) -> Duration = Duration::from_secs;
 const MS: fn(u64) -> Duration = Duration::from_millis;
@@ -378,4 +379,34 @@ fn a_program_that_lingers_hears_when_all_is_delivered() {
     host.take(&ack);
     assert!(delivered(&mut host));
     assert!(readiness(&mut host).contains(Readiness::WRITABLE));
+}
+
+#[test]
+fn the_congestion_controller_is_the_stacks_unless_chosen_and_can_be_changed() {
+    let name = |host: &Host, id| host.layer.get(id).unwrap().info(&host.config.tcp).congestion_control;
+    for (of_stack, chosen, expected) in [
+        (CongestionAlgorithm::Cubic, None, "cubic"),
+        (CongestionAlgorithm::Reno, None, "reno"),
+        (CongestionAlgorithm::Reno, Some(CongestionAlgorithm::Cubic), "cubic"),
+        (CongestionAlgorithm::Cubic, Some(CongestionAlgorithm::Reno), "reno"),
+    ] {
+        let mut config = Config::default();
+        config.tcp.congestion_control = of_stack;
+        let mut host = Host::with(config);
+        let id = host.connect(TcpOptions { congestion_control: chosen, ..plain() });
+        let iss = host.sends_one(id).seq;
+        host.take(&Seg::new(F::SYN | F::ACK, IRS, iss + 1));
+        assert_eq!(name(&host, id), expected);
+        for algorithm in [CongestionAlgorithm::Reno, CongestionAlgorithm::Cubic] {
+            host.with_connection(id, |connection, _| connection.set_congestion_control(algorithm));
+            assert_eq!(name(&host, id), algorithm.name());
+        }
+    }
+    // Before the handshake is complete the choice is what it starts with.
+    let mut host = Host::new();
+    let id = host.connect(plain());
+    host.with_connection(id, |connection, _| connection.set_congestion_control(CongestionAlgorithm::Reno));
+    let iss = host.sends_one(id).seq;
+    host.take(&Seg::new(F::SYN | F::ACK, IRS, iss + 1));
+    assert_eq!(name(&host, id), "reno");
 }

@@ -358,3 +358,110 @@ fn records_say_why_each_segment_is_sent_again() {
         [("lost", 0), ("again", 0), ("lost", 4), ("again", 4), ("again", 6), ("repaired", 4), ("rescue", 11)];
     assert_eq!(story, expected);
 }
+
+/// A connection with SACK and timestamps with `n` segments of 1448 bytes in flight, of which all but the
+/// first are reported 10 ms after they were sent, and the first is sent again; the sequence number of the
+/// first, and the timestamps of its two transmissions.
+fn sent_again(host: &mut Host, n: u32) -> (Peer, SeqNumber, [u32; 2]) {
+    let mut peer = host.established_with(|syn| syn.sack_permitted().stamp(1000, 0));
+    host.write(peer.id, &vec![1; 1448 * n as usize]);
+    let sent = host.sends(peer.id);
+    assert_eq!(sent.len(), n as usize);
+    let first = peer.una;
+    host.pass(MS(10));
+    let mut ack = peer.ack();
+    ack.options.sack = [SackBlock { left: first + 1448, right: first + 1448 * n }].into_iter().collect();
+    host.take(&ack);
+    let again = host.sends_one(peer.id);
+    assert_eq!((again.seq, info(host, peer.id).ca_state), (first, "recovery"));
+    peer.una = first + 1448 * n;
+    let stamp = |seg: &Seg| seg.options.timestamps.unwrap().value;
+    (peer, first, [stamp(&sent[0]), stamp(&again)])
+}
+
+/// RFC9438-R8
+#[test]
+fn a_segment_that_was_only_late_restores_the_window() {
+    // What the acknowledgement of everything echoes: the first transmission, the second, nothing.
+    for (echo, undone) in [(Some(0), true), (Some(1), false), (None, false)] {
+        let mut host = Host::new();
+        let (peer, _, stamps) = sent_again(&mut host, 10);
+        let before = info(&host, peer.id);
+        assert_eq!(before.snd_ssthresh, Some(7 * 1448));
+        let echo = echo.map_or(0, |which: usize| stamps[which]);
+        host.take(&peer.ack().stamp(1000, echo));
+        let after = info(&host, peer.id);
+        assert_eq!(after.ca_state, "open");
+        assert_eq!(after.snd_ssthresh, if undone { None } else { before.snd_ssthresh }, "echo {echo}");
+        assert_eq!(after.reordering, if undone { 10 } else { 3 });
+        if undone {
+            assert_eq!(after.snd_cwnd, 10 * 1448);
+        }
+    }
+}
+
+#[test]
+fn a_window_that_was_cut_for_a_loss_stays_cut_though_something_else_was_late() {
+    let mut host = Host::new();
+    let mut peer = host.established_with(|syn| syn.sack_permitted().stamp(1000, 0));
+    host.write(peer.id, &[1; 1448 * 10]);
+    let stamp = |seg: &Seg| seg.options.timestamps.unwrap().value;
+    let original = stamp(&host.sends(peer.id)[0]);
+    let first = peer.una;
+    host.pass(MS(10));
+    let mut report = |peer: &mut Peer, una: u32, left: u32, echo: u32| {
+        peer.una = first + 1448 * una;
+        let mut ack = peer.ack().stamp(1000, echo);
+        ack.options.sack =
+            [SackBlock { left: first + 1448 * left, right: first + 14_480 }].into_iter().collect();
+        host.take(&ack);
+        host.sends(peer.id)
+    };
+    // 0 and 2 are missing, and sent again. The repetition of 0 comes through, and then the original of 2.
+    peer.una = first;
+    let again = report(&mut peer, 0, 3, original);
+    let again: Vec<u32> = again.iter().map(stamp).collect();
+    report(&mut peer, 2, 3, again[0]);
+    peer.una = first + 14_480;
+    host.take(&peer.ack().stamp(1000, original));
+    assert_eq!(info(&host, peer.id).snd_ssthresh, Some(7 * 1448));
+}
+
+/// RFC9438-R10
+#[test]
+fn acknowledgements_that_come_at_once_count_like_those_that_come_one_by_one() {
+    let grown = |at_once: bool| {
+        let mut host = Host::new();
+        let (mut peer, first) = in_flight(&mut host, 20);
+        let id = peer.id;
+        host.write(id, &vec![2; 100 * MSS]);
+        let ack = report(&mut peer, first, 0, &[(1, 4)]);
+        host.take(&ack);
+        host.sends(id);
+        let sent = info(&host, id);
+        let all = sent.in_flight + sent.sacked + sent.lost - sent.retrans;
+        peer.una = first + all;
+        host.take(&peer.ack());
+        // In avoidance, with a full window in flight.
+        for _ in 0..3 {
+            host.sends(id);
+            let in_flight = info(&host, id).in_flight;
+            let acks = peer.acks(in_flight);
+            host.pass(MS(100));
+            host.take(&acks);
+        }
+        host.sends(id);
+        let before = info(&host, id);
+        for _ in 0..before.in_flight / SEGMENT {
+            let ack = peer.acks(SEGMENT);
+            host.take(&ack);
+            if !at_once {
+                host.sends(id);
+            }
+        }
+        info(&host, id).snd_cwnd - before.snd_cwnd
+    };
+    let one_by_one = grown(false);
+    assert!(one_by_one > 500, "{one_by_one}");
+    assert!(grown(true).abs_diff(one_by_one) < 100, "{} and {one_by_one}", grown(true));
+}
