@@ -26,9 +26,10 @@ mod wakers;
 
 pub use fathom_record::{FlowId, InterfaceIndex, Kind, Layer, Outcome, Record, RecordId, SpanId};
 pub use fathom_stack::{
-    Config, Family, IcmpErrorKind, IcmpEvent, IcmpEventKind, Interface, InterfaceId, IpCidr, Keepalive,
-    ListenAt, LocalPrefix, Medium, PathMtuDiscovery, ReceivedDatagram, RecvMeta, Route, Seed, SendDatagram,
-    Stack, TcpConfig, TcpInfo, TcpListen, TcpOptions, UdpBind, UdpError, UdpErrorReport, UdpOptions,
+    Config, CongestionAlgorithm, Family, IcmpErrorKind, IcmpEvent, IcmpEventKind, Interface, InterfaceId,
+    IpCidr, Keepalive, ListenAt, LocalPrefix, Medium, PathMtuDiscovery, ReceivedDatagram, RecvMeta, Route,
+    Seed, SendDatagram, Stack, TcpConfig, TcpInfo, TcpListen, TcpOptions, UdpBind, UdpError, UdpErrorReport,
+    UdpOptions,
 };
 pub use fathom_wire::{Ecn, EthernetAddress, Instant};
 

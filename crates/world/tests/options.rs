@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use common::{A4, B4, B6, Pair, at, ms, pair};
 use fathom_impair::Conditions;
-use fathom_net::{Keepalive, TcpSocket, TcpStream};
+use fathom_net::{CongestionAlgorithm, Keepalive, TcpSocket, TcpStream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 fn net(seed: u64) -> Pair {
@@ -54,6 +54,8 @@ choices! {
     keepalive_is_set_and_told: set_keepalive(true), keepalive => true;
     times_of_keepalive_are_set_and_told: set_tcp_keepalive(TIMES), tcp_keepalive => Some(TIMES);
     a_user_timeout_is_set_and_told: set_user_timeout(Some(ms(7_000))), user_timeout => Some(ms(7_000));
+    a_congestion_controller_is_set_and_told:
+        set_tcp_congestion(CongestionAlgorithm::Reno), tcp_congestion => CongestionAlgorithm::Reno;
     linger_is_set_and_told: set_linger(Some(ms(3_000))), linger => Some(ms(3_000));
     the_time_to_live_is_set_and_told: set_ttl(9), ttl => 9;
     the_type_of_service_is_set_and_told: set_tos_v4(0xb8), tos_v4 => 0xb8;

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use fathom_stack::{Keepalive, Stack, Tcp};
+use fathom_stack::{CongestionAlgorithm, Keepalive, Stack, Tcp};
 
 use super::TcpStream;
 use crate::InterfaceId;
@@ -40,6 +40,22 @@ impl TcpStream {
     /// As [`TcpStream::set_nodelay`].
     pub fn cork(&self) -> io::Result<bool> {
         self.chosen(|tcp| tcp.cork())
+    }
+
+    /// Goes on with another congestion controller, with the window as it is (Linux's `TCP_CONGESTION`).
+    ///
+    /// # Errors
+    /// As [`TcpStream::set_nodelay`].
+    pub fn set_tcp_congestion(&self, algorithm: CongestionAlgorithm) -> io::Result<()> {
+        self.choose(|tcp| tcp.set_congestion_control(algorithm))
+    }
+
+    /// The congestion controller; [`TcpStream::info`] has its window and its threshold.
+    ///
+    /// # Errors
+    /// As [`TcpStream::set_nodelay`].
+    pub fn tcp_congestion(&self) -> io::Result<CongestionAlgorithm> {
+        self.chosen(|tcp| tcp.congestion_control())
     }
 
     /// Acknowledges the next segments at once, or delays that. It does not last: the engine goes on as the

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use fathom_stack::{Keepalive, TcpConfig, TcpOptions};
+use fathom_stack::{CongestionAlgorithm, Keepalive, TcpConfig, TcpOptions};
 
 use super::{Settings, TcpSocket};
 use crate::sync::lock;
@@ -126,6 +126,24 @@ impl TcpSocket {
     /// None.
     pub fn nodelay(&self) -> io::Result<bool> {
         Ok(self.get(|options| options.nodelay))
+    }
+
+    /// Sets the congestion controller (Linux's `TCP_CONGESTION`).
+    ///
+    /// # Errors
+    /// None.
+    pub fn set_tcp_congestion(&self, algorithm: CongestionAlgorithm) -> io::Result<()> {
+        self.set(|options| options.congestion_control = Some(algorithm));
+        Ok(())
+    }
+
+    /// The congestion controller: that of the host where none is set.
+    ///
+    /// # Errors
+    /// None.
+    pub fn tcp_congestion(&self) -> io::Result<CongestionAlgorithm> {
+        let chosen = self.get(|options| options.congestion_control);
+        Ok(chosen.unwrap_or_else(|| self.limits(|config| config.congestion_control)))
     }
 
     /// Probes a peer that is silent for long, at the usual times (RFC 9293 3.8.4).
