@@ -221,7 +221,8 @@ impl Connection {
             }
             _ => {}
         }
-        if ack.advanced > 0 && before != Phase::FastRecovery {
+        let cut = before == Phase::FastRecovery || matches!(finding, Finding::Loss(_));
+        if ack.advanced > 0 && !cut {
             self.grow(cx, ack, in_flight, before == Phase::Timeout);
         }
         finding

@@ -94,6 +94,16 @@ fn many_holes_are_repaired_in_one_round_trip_each_sent_again_once() {
 }
 
 #[test]
+fn an_acknowledgement_that_shows_a_loss_makes_the_window_no_larger() {
+    let mut host = Host::new();
+    let (mut peer, first) = in_flight(&mut host, 20);
+    let ack = report(&mut peer, first, 2, &[(3, 6)]);
+    host.take(&ack);
+    let told = info(&host, peer.id);
+    assert_eq!((told.ca_state, Some(told.snd_cwnd)), ("recovery", told.snd_ssthresh));
+}
+
+#[test]
 fn a_repeated_report_sends_nothing_and_neither_do_bare_duplicates() {
     let mut host = Host::new();
     let (mut peer, first) = in_flight(&mut host, 10);
