@@ -15,6 +15,7 @@ mod link;
 mod network;
 mod parse;
 mod ping;
+mod serve;
 
 pub(crate) use data::{Data, Part};
 pub(crate) use get::{GetArgs, TlsMax};
@@ -22,6 +23,7 @@ pub(crate) use link::Link;
 pub(crate) use network::{NetworkArgs, Via};
 pub(crate) use parse::Resolve;
 pub(crate) use ping::PingArgs;
+pub(crate) use serve::{Place, ServeArgs};
 
 /// Every layer of every exchange, made visible.
 ///
@@ -42,6 +44,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Get(Box<GetArgs>),
     Ping(Box<PingArgs>),
+    Serve(Box<ServeArgs>),
 }
 
 /// How to draw.
@@ -81,6 +84,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>, color: bool) 
     let of = match arguments.iter().skip(1).find_map(|argument| argument.to_str()) {
         Some("get") => "fathom get",
         Some("ping") => "fathom ping",
+        Some("serve") => "fathom serve",
         _ => "fathom",
     };
     let parsed = command.try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));

@@ -14,6 +14,7 @@ mod get;
 mod network;
 mod output;
 mod ping;
+mod serve;
 mod terminal;
 mod write_out;
 
@@ -36,5 +37,6 @@ fn main() -> ExitCode {
     match command {
         Command::Get(args) => get::run(&args, Style::detect(display.color, display.ascii)).into(),
         Command::Ping(args) => ping::run(&args).into(),
+        Command::Serve(args) => serve::run(&args, Style::detect(display.color, display.ascii)).into(),
     }
 }

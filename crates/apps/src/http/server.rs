@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use fathom_net::{Host, TcpListener};
+use fathom_net::{FlowId, Host, TcpListener};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 
@@ -43,8 +43,8 @@ pub fn body(bytes: impl Into<Bytes>) -> Body {
 /// A connection, as a handler and an observer know it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Peer {
-    /// Its number among those of this server, from 1 on.
-    pub number: u64,
+    /// Its number on this host, by which records know it.
+    pub flow: FlowId,
     /// The client.
     pub remote: SocketAddr,
     /// The address of ours that it came to.

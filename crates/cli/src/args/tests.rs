@@ -8,7 +8,7 @@ fn get(arguments: &str) -> GetArgs {
     match parse(line(&format!("get http://h/ {arguments}")), false) {
         Ok(Parsed::Run(cli)) => match cli.command {
             Command::Get(args) => *args,
-            Command::Ping(_) => panic!("{arguments}: not a get"),
+            _ => panic!("{arguments}: not a get"),
         },
         Ok(Parsed::Show(text)) => panic!("{arguments}: {text}"),
         Err(failure) => panic!("{arguments}: {failure}"),

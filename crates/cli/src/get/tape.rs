@@ -25,6 +25,8 @@ fn interface((number, link_type): (usize, &LinkType)) -> Interface {
 /// The records of a run.
 #[derive(Default)]
 pub(crate) struct Tape {
+    /// Nothing is kept: for runs without an end.
+    passes: bool,
     kept: Vec<Record>,
     frame_bytes: usize,
     tracer: Option<Tracer>,
@@ -36,6 +38,12 @@ impl Tape {
     /// A tape that is only kept.
     pub(crate) fn new() -> Self {
         Tape::default()
+    }
+
+    /// Keeps nothing: records are shown and written only.
+    pub(crate) fn without_keeping(mut self) -> Self {
+        self.passes = true;
+        self
     }
 
     /// Shows each frame, too.
@@ -86,7 +94,7 @@ impl Tape {
                 self.failure = Some(to.failure(&error));
                 self.capture = None;
             }
-            if self.is_kept(&record) {
+            if !self.passes && self.is_kept(&record) {
                 self.kept.push(record);
             }
         }

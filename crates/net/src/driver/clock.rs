@@ -37,7 +37,7 @@ impl Clock {
     }
 
     /// The time of day: since 1970-01-01 00:00 UTC. Zero on a machine whose clock stands before that.
-    pub(crate) fn wall_clock() -> Duration {
+    pub fn wall_clock() -> Duration {
         SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
     }
 }

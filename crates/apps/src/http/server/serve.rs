@@ -60,7 +60,8 @@ pub(super) async fn accept(listener: TcpListener, common: Arc<Common>) {
 
 async fn connection(common: Arc<Common>, stream: TcpStream, place: OwnedSemaphorePermit) {
     let (Ok(local), Ok(remote)) = (stream.local_addr(), stream.peer_addr()) else { return };
-    let mut peer = Peer { number: common.server.number(), remote, local, tls: None };
+    let _open = common.server.count();
+    let mut peer = Peer { flow: stream.flow(), remote, local, tls: None };
     let activity = Arc::new(Activity::new(common.observer.is_some()));
     let conduit = Conduit::new(stream, Arc::clone(&activity), common.server.clone(), place);
     // What breaks a connection is the client's to notice, and the observer's to tell.

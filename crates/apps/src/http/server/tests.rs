@@ -81,7 +81,7 @@ fn start_thinker(
         let told = Arc::clone(&told);
         Observer::new(move |event| {
             told.lock().unwrap().push(match event {
-                Event::Connected { peer } => format!("{} connected", peer.number),
+                Event::Connected { peer } => format!("{} connected", peer.remote.ip()),
                 Event::NotConnected { error, .. } => format!("not connected: {error}"),
                 Event::Served { exchange, .. } => format!(
                     "{} {} {:?} in {} out {} complete {}",

@@ -2,7 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
@@ -19,6 +19,7 @@ pub struct Server {
     /// One permit for each closed connection that may wait for its client to close too.
     lingering: Arc<Semaphore>,
     limit: usize,
+    open: Arc<AtomicUsize>,
     accepted: Arc<AtomicU64>,
 }
 
@@ -41,6 +42,7 @@ impl Server {
             places: Arc::new(Semaphore::new(limit)),
             lingering: Arc::new(Semaphore::new(limit)),
             limit,
+            open: Arc::default(),
             accepted: Arc::default(),
         }
     }
@@ -61,7 +63,7 @@ impl Server {
 
     /// Connections open at this moment.
     pub fn connections(&self) -> usize {
-        self.limit.saturating_sub(self.places.available_permits())
+        self.open.load(Ordering::Relaxed)
     }
 
     /// Connections accepted so far.
@@ -77,8 +79,11 @@ impl Server {
         });
     }
 
-    pub(super) fn number(&self) -> u64 {
-        self.accepted.fetch_add(1, Ordering::Relaxed) + 1
+    /// Counts a connection, which is open until the guard is dropped.
+    pub(super) fn count(&self) -> Open {
+        self.accepted.fetch_add(1, Ordering::Relaxed);
+        self.open.fetch_add(1, Ordering::Relaxed);
+        Open(Arc::clone(&self.open))
     }
 
     pub(super) fn phase(&self) -> watch::Receiver<Phase> {
@@ -162,6 +167,16 @@ impl Activity {
                 return;
             }
         }
+    }
+}
+
+/// A connection that is open.
+#[derive(Debug)]
+pub(super) struct Open(Arc<AtomicUsize>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
