@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -57,6 +58,19 @@ impl Namespace {
         self.ip(&["link", "set", name, "up"]);
     }
 
+    /// Has the programs that run inside ask the name server at `address`.
+    pub fn use_resolver(&self, address: &str) {
+        // What `ip netns exec` puts in the place of /etc.
+        let folder = self.etc();
+        std::fs::create_dir_all(&folder).expect("root may write there");
+        std::fs::write(folder.join("resolv.conf"), format!("nameserver {address}\n"))
+            .expect("the folder is there");
+    }
+
+    fn etc(&self) -> PathBuf {
+        Path::new("/etc/netns").join(&self.name)
+    }
+
     /// A command that runs inside.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new("ip");
@@ -94,5 +108,6 @@ impl Drop for Namespace {
     fn drop(&mut self) {
         // The test has its result already; a namespace that stays is seen with `ip netns`.
         let _ = Command::new("ip").args(["netns", "delete", &self.name]).status();
+        let _ = std::fs::remove_dir_all(self.etc());
     }
 }

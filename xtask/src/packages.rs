@@ -10,7 +10,9 @@ use crate::step;
 
 /// A program that a test runs, and the Debian package that has it.
 const PROGRAMS: &[(&str, &str)] = &[
+    ("curl", "curl"),
     ("dnsmasq", "dnsmasq-base"),
+    ("h2load", "nghttp2-client"),
     ("ip", "iproute2"),
     ("iperf3", "iperf3"),
     ("nginx", "nginx-light"),
@@ -18,6 +20,8 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("ping", "iputils-ping"),
     ("python3", "python3"),
     ("tshark", "tshark"),
+    ("wget", "wget"),
+    ("wrk", "wrk"),
 ];
 
 /// Installs what is missing, where that is possible; says what stays missing.

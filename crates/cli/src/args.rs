@@ -16,6 +16,7 @@ mod network;
 mod parse;
 mod ping;
 mod serve;
+mod sockets;
 
 pub(crate) use data::{Data, Part};
 pub(crate) use get::{GetArgs, TlsMax};
@@ -24,6 +25,7 @@ pub(crate) use network::{NetworkArgs, Via};
 pub(crate) use parse::Resolve;
 pub(crate) use ping::PingArgs;
 pub(crate) use serve::{Place, ServeArgs};
+pub(crate) use sockets::SocketsArgs;
 
 /// Every layer of every exchange, made visible.
 ///
@@ -45,6 +47,7 @@ pub(crate) enum Command {
     Get(Box<GetArgs>),
     Ping(Box<PingArgs>),
     Serve(Box<ServeArgs>),
+    Sockets(SocketsArgs),
 }
 
 /// How to draw.
@@ -85,6 +88,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>, color: bool) 
         Some("get") => "fathom get",
         Some("ping") => "fathom ping",
         Some("serve") => "fathom serve",
+        Some("sockets") => "fathom sockets",
         _ => "fathom",
     };
     let parsed = command.try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));

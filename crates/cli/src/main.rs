@@ -8,6 +8,7 @@ use args::{Cli, Command, Parsed};
 use terminal::Style;
 
 mod args;
+mod control;
 mod exit;
 mod failure;
 mod get;
@@ -15,6 +16,7 @@ mod network;
 mod output;
 mod ping;
 mod serve;
+mod sockets;
 mod terminal;
 mod write_out;
 
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
     match command {
         Command::Get(args) => get::run(&args, Style::detect(display.color, display.ascii)).into(),
         Command::Ping(args) => ping::run(&args).into(),
+        Command::Sockets(args) => sockets::run(&args).into(),
         Command::Serve(args) => serve::run(&args, Style::detect(display.color, display.ascii)).into(),
     }
 }

@@ -3,17 +3,18 @@
 use std::io::{Write, stderr};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use fathom_apps::http::server::files::{Disk, Files, Options, Uploads};
-use fathom_apps::http::server::{Config, Limits, Server, serve};
+use fathom_apps::http::server::{Config, Limits, Server};
 use fathom_lens::Tracer;
-use fathom_net::{Host, Instant, TcpListener};
+use fathom_net::{Host, Instant, TcpListener, TcpSocket};
 use fathom_record::Layer;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::args::{Place, ServeArgs, Via};
+use crate::control::{Control, Source};
 use crate::exit::Exit;
 use crate::failure::{Failure, reason};
 use crate::get::tape::Tape;
@@ -23,9 +24,11 @@ use crate::terminal::Style;
 
 mod certificate;
 mod log;
+mod traffic;
 
 use certificate::Certificate;
 use log::Log;
+pub(crate) use traffic::Traffic;
 
 /// How often signals and the interface are looked at.
 const LOOK: Duration = Duration::from_millis(50);
@@ -33,7 +36,9 @@ const LOOK: Duration = Duration::from_millis(50);
 const TAKE: Duration = Duration::from_millis(10);
 /// Threads that read and write files.
 const DISK_THREADS: usize = 4;
-/// The ports of HTTP and HTTPS.
+/// Established connections that wait for a task.
+const BACKLOG: u32 = 1024;
+/// The port of HTTP.
 const HTTP: u16 = 80;
 
 /// Runs `fathom serve`.
@@ -75,27 +80,35 @@ fn run_to_its_end(args: &ServeArgs, style: Style) -> Result<(), Failure> {
         idle_timeout: args.idle_timeout,
         ..Limits::default()
     };
-    let mut servers = Vec::new();
+    let traffic = Traffic::default();
+    let server = Server::new(limits.connections);
     let mut urls = Vec::new();
     for (secure, place) in places(args) {
         for at in addresses(args, place) {
-            let listener = listen(&host, at)?;
+            let listener = listen(&host, at, args.idle_timeout)?;
             let identity = if secure { certificate.identity() } else { None };
-            let config = Config { identity, limits: limits.clone(), observer: Some(log.observer()) };
-            let server =
-                serve(&host, listener, config, files.clone()).map_err(|error| certificate.refused(&error))?;
-            servers.push(server);
+            let observer = Some(log.observer(&traffic));
+            let config = Config { identity, limits: limits.clone(), observer };
+            server
+                .serve(&host, listener, config, files.clone())
+                .map_err(|error| certificate.refused(&error))?;
         }
         urls.extend(reached_at(args, secure, place));
     }
     let signals = Signals::register()?;
+    let source = Source { host: host.clone(), server: server.clone(), traffic };
+    let control = control(args, source)?;
     certificate.announce()?;
     if let Some(link) = args.network.link().describe() {
         say(&link);
     }
     say(&format!("serving {} at {}", args.dir.display(), urls.join(" ")));
-    let watch = Watch { host: &host, servers: &servers, signals: &signals, grace: args.grace };
+    if let Some(control) = &control {
+        say(&format!("fathom sockets --control {} shows its sockets", control.path().display()));
+    }
+    let watch = Watch { host: &host, server: &server, signals: &signals, grace: args.grace };
     let ended = host.block_on(watch.run(&network, &mut tape));
+    drop(control);
     log_writer.finish();
     let recorded = tape.map_or(Ok(()), |tape| tape.finish(host.records_lost()).1);
     ended.and(recorded)
@@ -164,8 +177,35 @@ fn addresses(args: &ServeArgs, place: Place) -> Vec<SocketAddr> {
     addresses.into_iter().map(|address| SocketAddr::new(address, place.port)).collect()
 }
 
-fn listen(host: &Host, at: SocketAddr) -> Result<TcpListener, Failure> {
-    host.tcp_listen(at).map_err(|error| {
+/// The control socket. One that nobody asked for is no reason not to serve.
+fn control(args: &ServeArgs, source: Source) -> Result<Option<Control>, Failure> {
+    match (Control::start(args.control.as_deref(), source), &args.control) {
+        (Ok(control), _) => Ok(Some(control)),
+        (Err(error), Some(path)) => Err(Failure::new(
+            Exit::Write,
+            format!("no control socket at {}: {}", path.display(), reason(&error)),
+        )
+        .hint("name another place with --control")),
+        (Err(error), None) => {
+            say(&format!("no control socket: {}; name a place with --control", reason(&error)));
+            Ok(None)
+        }
+    }
+}
+
+/// Listens. Data that a client does not acknowledge for as long as a connection may stand still ends it: the
+/// machine of the client may be gone.
+fn listen(host: &Host, at: SocketAddr, idle: Duration) -> Result<TcpListener, Failure> {
+    let open = || {
+        let socket = if at.is_ipv4() { TcpSocket::new_v4(host)? } else { TcpSocket::new_v6(host)? };
+        if at.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        socket.set_user_timeout(Some(idle))?;
+        socket.bind(at)?;
+        socket.listen(BACKLOG)
+    };
+    open().map_err(|error: std::io::Error| {
         let hint = match error.kind() {
             std::io::ErrorKind::AddrInUse => "name each place once",
             std::io::ErrorKind::AddrNotAvailable => "listen at one of the addresses of --address",
@@ -212,10 +252,10 @@ impl Signals {
     }
 }
 
-/// Looks after the servers until they end.
+/// Looks after the server until it ends.
 struct Watch<'a> {
     host: &'a Host,
-    servers: &'a [Server],
+    server: &'a Server,
     signals: &'a Signals,
     grace: Duration,
 }
@@ -250,40 +290,37 @@ impl Watch<'_> {
     }
 
     fn begin_to_end(&self) -> Ending {
-        let open: usize = self.servers.iter().map(Server::connections).sum();
+        let open = self.server.connections();
         if open > 0 {
             say(&format!("ending; connections that are open: {open}; a second signal breaks them off"));
         }
-        let left = Arc::new(AtomicUsize::new(self.servers.len()));
-        for server in self.servers {
-            let (server, left) = (server.clone(), Arc::clone(&left));
-            self.host.spawn(async move {
-                server.shut_down().await;
-                left.fetch_sub(1, Ordering::Relaxed);
-            });
-        }
-        Ending { left, deadline: self.host.now() + self.grace }
+        let done = Arc::new(AtomicBool::new(false));
+        let (server, flag) = (self.server.clone(), Arc::clone(&done));
+        self.host.spawn(async move {
+            server.shut_down().await;
+            flag.store(true, Ordering::Relaxed);
+        });
+        Ending { done, deadline: self.host.now() + self.grace }
     }
 
     fn abort(&self) {
-        let open: usize = self.servers.iter().map(Server::connections).sum();
+        let open = self.server.connections();
         if open > 0 {
             say(&format!("connections broken off: {open}"));
         }
-        self.servers.iter().for_each(Server::abort);
+        self.server.abort();
     }
 }
 
-/// The servers are ending.
+/// The server is ending.
 struct Ending {
-    /// Servers that have not ended.
-    left: Arc<AtomicUsize>,
+    done: Arc<AtomicBool>,
     deadline: Instant,
 }
 
 impl Ending {
     fn is_done(&self) -> bool {
-        self.left.load(Ordering::Relaxed) == 0
+        self.done.load(Ordering::Relaxed)
     }
 }
 

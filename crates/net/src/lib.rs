@@ -24,12 +24,12 @@ mod time;
 mod udp;
 mod wakers;
 
-pub use fathom_record::{FlowId, InterfaceIndex, Kind, Layer, Outcome, Record, RecordId, SpanId};
+pub use fathom_record::{DropReason, FlowId, InterfaceIndex, Kind, Layer, Outcome, Record, RecordId, SpanId};
 pub use fathom_stack::{
     Config, CongestionAlgorithm, Family, IcmpErrorKind, IcmpEvent, IcmpEventKind, Interface, InterfaceId,
     IpCidr, Keepalive, ListenAt, LocalPrefix, Medium, PathMtuDiscovery, ReceivedDatagram, RecvMeta, Route,
-    Seed, SendDatagram, Stack, TcpConfig, TcpInfo, TcpListen, TcpOptions, UdpBind, UdpError, UdpErrorReport,
-    UdpOptions,
+    Seed, SendDatagram, SocketCursor, SocketEntry, Stack, TcpConfig, TcpInfo, TcpListen, TcpOptions, UdpBind,
+    UdpError, UdpErrorReport, UdpOptions,
 };
 pub use fathom_wire::{Ecn, EthernetAddress, Instant};
 

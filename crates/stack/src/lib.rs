@@ -51,7 +51,10 @@ pub use internet::route::{Route, RouteError};
 pub use packet::IcmpErrorKind;
 pub use random::Seed;
 pub use socket::{IcmpId, ListenerId, SocketId, TcpId, UdpId};
-pub use stack::{Family, GroupError, Icmp, ReceivedDatagram, RecvMeta, SendDatagram, Stack, Tcp, Udp};
+pub use stack::{
+    Family, GroupError, Icmp, ReceivedDatagram, RecvMeta, SendDatagram, SocketCursor, SocketEntry, Stack,
+    Tcp, Udp,
+};
 pub use transmit::{MAX_HEADERS, Transmit, TransmitChecksum, Written};
 pub use transport::icmp::{IcmpError, IcmpEvent, IcmpEventKind};
 pub use transport::tcp::{

@@ -134,6 +134,29 @@ impl<T> Slab<T> {
         })
     }
 
+    /// The values in up to `count` slots from `first` on. Costs a look at each slot.
+    pub(crate) fn part(&self, first: u32, count: usize) -> impl Iterator<Item = (Key, &T)> {
+        let end = (first as usize).saturating_add(count).min(self.slots()) as u32;
+        (first..end).filter_map(|index| {
+            let entry = &self.pages[index as usize / PAGE][index as usize % PAGE];
+            match &entry.slot {
+                Slot::Occupied(value) => Some((Key { index, generation: entry.generation }, value)),
+                Slot::Vacant(_) => None,
+            }
+        })
+    }
+
+    /// Where a walk goes on after [`part`](Slab::part); `None` at the end.
+    pub(crate) fn after(&self, first: u32, count: usize) -> Option<u32> {
+        let next = (first as usize).saturating_add(count);
+        (next < self.slots()).then_some(next as u32)
+    }
+
+    /// How many slots there are, occupied or not.
+    pub(crate) fn slots(&self) -> usize {
+        self.pages.len() * PAGE
+    }
+
     fn entry_mut(&mut self, key: Key) -> Option<&mut Entry<T>> {
         let entry = self.pages.get_mut(key.index as usize / PAGE)?.get_mut(key.index as usize % PAGE)?;
         (entry.generation == key.generation).then_some(entry)

@@ -9,6 +9,7 @@ mod tcp;
 mod timeout;
 mod transmit;
 mod udp;
+mod walk;
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -41,6 +42,7 @@ pub use icmp::{Family, Icmp};
 pub use tcp::Tcp;
 pub(crate) use udp::scope_id;
 pub use udp::{GroupError, ReceivedDatagram, RecvMeta, SendDatagram, Udp};
+pub use walk::{SocketCursor, SocketEntry};
 
 /// The link, internet and transport layers of one host, as one state machine.
 ///

@@ -20,5 +20,6 @@ mod path_mtu;
 mod records;
 mod reuse;
 mod suspended;
+mod walk;
 
 pub(crate) use pair::Pair;

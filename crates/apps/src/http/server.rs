@@ -154,14 +154,8 @@ pub fn serve(
     config: Config,
     handler: Arc<dyn Handler>,
 ) -> Result<Server, rustls::Error> {
-    let Config { identity, limits, observer } = config;
-    let tls = match identity {
-        Some(identity) => Some(Arc::new(crate::tls::server::config(host, identity, &["h2", "http/1.1"])?)),
-        None => None,
-    };
-    let server = Server::new(limits.connections);
-    let common = serve::Common { host: host.clone(), tls, limits, observer, handler, server: server.clone() };
-    host.spawn(serve::accept(listener, Arc::new(common)));
+    let server = Server::new(config.limits.connections);
+    server.serve(host, listener, config, handler)?;
     Ok(server)
 }
 

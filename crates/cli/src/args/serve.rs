@@ -172,6 +172,10 @@ pub(crate) struct ServeArgs {
     #[arg(long, help_heading = "Reports")]
     pub(crate) json: bool,
 
+    /// Where fathom sockets asks (a socket in $XDG_RUNTIME_DIR or among the temporary files)
+    #[arg(long, value_name = "PATH", help_heading = "Reports")]
+    pub(crate) control: Option<PathBuf>,
+
     #[command(flatten)]
     pub(crate) network: NetworkArgs,
 }

@@ -12,7 +12,7 @@ use fathom_net::{Host, TcpInfo};
 use serde_json::json;
 use x509_cert::der::DateTime;
 
-use super::say;
+use super::{Traffic, say};
 use crate::args::ServeArgs;
 use crate::exit::Exit;
 use crate::failure::{Failure, reason};
@@ -72,10 +72,10 @@ impl Log {
         Ok((Log { lines, lost, host, form, verbose: args.verbose }, writer))
     }
 
-    /// Told what happens at a server.
-    pub(super) fn observer(&self) -> Observer {
+    /// Told what happens at a server. It is counted, too.
+    pub(super) fn observer(&self, traffic: &Traffic) -> Observer {
         let log = self.clone();
-        Observer::new(move |event| {
+        traffic.before(move |event| {
             if let Some(line) = log.line(event)
                 && log.lines.try_send(Line::Out(line)).is_err()
             {

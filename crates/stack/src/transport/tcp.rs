@@ -38,6 +38,7 @@ mod state;
 mod syn_flood;
 mod time_wait;
 mod timers;
+mod walk;
 mod window;
 
 pub use config::{Keepalive, TcpConfig, TcpOptions};

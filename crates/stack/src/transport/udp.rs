@@ -13,6 +13,7 @@ use crate::context::Context;
 use crate::random::TableHasher;
 use crate::slab::Slab;
 use crate::socket::UdpId;
+use crate::stack::SocketEntry;
 use ports::Ports;
 
 pub use error::{BindError, UdpError, UdpErrorReport};
@@ -79,6 +80,21 @@ impl UdpLayer {
         socket.clear_incoming(cx);
         self.ports.remove(id, socket);
         self.free_if_done(id);
+    }
+
+    /// UDP's part of a walk over all sockets.
+    pub(crate) fn walk(&self, from: u32, slots: usize, mut each: impl FnMut(SocketEntry)) -> Option<u32> {
+        for (key, socket) in self.sockets.part(from, slots).filter(|(_, socket)| !socket.closed) {
+            each(SocketEntry::Udp {
+                id: UdpId(key),
+                local: socket.local,
+                remote: socket.remote,
+                incoming: socket.incoming_bytes(),
+                outgoing: socket.outgoing_bytes(),
+                dropped: socket.dropped,
+            });
+        }
+        self.sockets.after(from, slots)
     }
 
     /// Frees a closed socket that has nothing left to send.

@@ -50,8 +50,9 @@ impl Common {
 
 pub(super) async fn accept(listener: TcpListener, common: Arc<Common>) {
     let accepting = async {
-        while let Some(place) = common.server.place().await {
-            let Ok((stream, _)) = listener.accept().await else { return };
+        // Accepted first: a listener that waits for a connection must keep no place from the others.
+        while let Ok((stream, _)) = listener.accept().await {
+            let Some(place) = common.server.place().await else { return };
             common.host.spawn(connection(Arc::clone(&common), stream, place));
         }
     };

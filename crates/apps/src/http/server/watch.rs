@@ -7,8 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
-use fathom_net::{Host, TcpInfo, TcpStream};
+use fathom_net::{Host, TcpInfo, TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use super::serve::{Common, accept};
+use super::{Config, Handler};
 
 /// A server that runs.
 #[derive(Clone, Debug)]
@@ -35,7 +38,8 @@ pub(super) enum Phase {
 }
 
 impl Server {
-    pub(super) fn new(connections: usize) -> Server {
+    /// A server without a listener, for at most so many connections at once.
+    pub fn new(connections: usize) -> Server {
         let limit = connections.clamp(1, Semaphore::MAX_PERMITS.min(u32::MAX as usize));
         Server {
             phase: Arc::new(watch::Sender::new(Phase::Serving)),
@@ -45,6 +49,30 @@ impl Server {
             open: Arc::default(),
             accepted: Arc::default(),
         }
+    }
+
+    /// Answers the connections of another listener too, as [`serve`](super::serve). Both share the limit of
+    /// connections, which is the one of the first, and end together.
+    ///
+    /// # Errors
+    /// As [`serve`](super::serve).
+    pub fn serve(
+        &self,
+        host: &Host,
+        listener: TcpListener,
+        config: Config,
+        handler: Arc<dyn Handler>,
+    ) -> Result<(), rustls::Error> {
+        let Config { identity, limits, observer } = config;
+        let tls = match identity {
+            Some(identity) => {
+                Some(Arc::new(crate::tls::server::config(host, identity, &["h2", "http/1.1"])?))
+            }
+            None => None,
+        };
+        let common = Common { host: host.clone(), tls, limits, observer, handler, server: self.clone() };
+        host.spawn(accept(listener, Arc::new(common)));
+        Ok(())
     }
 
     /// Accepts no more connections, lets the requests that have begun be answered, and completes when the

@@ -7,7 +7,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
     KeyPair, KeyUsagePurpose, SanType,
 };
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::{DnsName, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use super::{Identity, fingerprint};
 
@@ -52,8 +52,10 @@ impl Made {
         let failed = |error: rcgen::Error| MakeError::Failed(error.to_string());
         let mut subjects = Vec::new();
         for name in names {
-            let dns = name.as_str().try_into().map_err(|_| MakeError::Name(name.clone()))?;
-            subjects.push(SanType::DnsName(dns));
+            // A wildcard stands for the first label (RFC 6125 6.4.3).
+            let valid = DnsName::try_from(name.strip_prefix("*.").unwrap_or(name)).is_ok();
+            let dns = name.as_str().try_into().ok().filter(|_| valid);
+            subjects.push(SanType::DnsName(dns.ok_or_else(|| MakeError::Name(name.clone()))?));
         }
         subjects.extend(addresses.iter().map(|address| SanType::IpAddress(*address)));
         let common = names.first().cloned().or(addresses.first().map(ToString::to_string));
@@ -99,7 +101,10 @@ mod tests {
     fn nobody_and_what_is_no_name_get_no_certificate() {
         let now = Duration::from_secs(1_767_225_600);
         assert_eq!(Made::new(&[], &[], now).unwrap_err(), MakeError::NobodyNamed);
-        assert_eq!(Made::new(&["ü".into()], &[], now).unwrap_err(), MakeError::Name("ü".into()));
+        for name in ["ü", "a b", "", "*", "a.*.b"] {
+            assert_eq!(Made::new(&[name.into()], &[], now).unwrap_err(), MakeError::Name(name.into()));
+        }
+        assert!(Made::new(&["*.a.test".into()], &[], now).is_ok());
     }
 
     #[test]

@@ -97,9 +97,14 @@ impl AckState {
             self.now(SendReason::Ack);
             return AckDue::Now;
         }
+        AckDue::Within(self.delay(rtt, config))
+    }
+
+    /// How long an acknowledgement may wait.
+    pub(super) fn delay(&self, rtt: &RttEstimator, config: &TcpConfig) -> Duration {
         // A quarter of the round trip leaves the peer time to answer, and never slows it down much.
         let delay = rtt.srtt().map_or(config.ack_delay, |srtt| srtt / 4);
-        AckDue::Within(delay.clamp(MIN_DELAY, config.ack_delay.max(MIN_DELAY)))
+        delay.clamp(MIN_DELAY, config.ack_delay.max(MIN_DELAY))
     }
 
     /// An acknowledgement is due at once.

@@ -16,6 +16,7 @@ pub(super) struct Statistics {
     pub(super) bytes_sent: u64,
     pub(super) bytes_acked: u64,
     pub(super) retransmits: u64,
+    pub(super) bytes_retransmitted: u64,
     pub(super) dup_acks: u32,
     pub(super) dsacks: u32,
 }
@@ -41,6 +42,8 @@ pub struct TcpInfo {
     pub rto: Duration,
     /// How often the retransmission timer ran out since the last round-trip time sample.
     pub backoff: u8,
+    /// How long an acknowledgement waits for data or another segment to go with.
+    pub ato: Duration,
     /// Data of a full segment that we send.
     pub snd_mss: u32,
     /// Data of the largest segment that came.
@@ -87,6 +90,8 @@ pub struct TcpInfo {
     pub bytes_acked: u64,
     /// Data received in order.
     pub bytes_received: u64,
+    /// Data sent again.
+    pub bytes_retrans: u64,
     /// Segments sent again.
     pub retransmits: u64,
     /// Duplicate acknowledgements received (RFC 5681 2).
@@ -115,6 +120,7 @@ impl Connection {
             min_rtt: self.rtt.min_rtt(),
             rto: self.rtt.rto(config),
             backoff: self.rtt.backoff(),
+            ato: self.ack.delay(&self.rtt, config),
             snd_mss: self.snd.mss(),
             rcv_mss: self.rcv.rmss,
             snd_cwnd: controller.cwnd(),
@@ -137,6 +143,7 @@ impl Connection {
             bytes_sent: statistics.bytes_sent,
             bytes_acked: statistics.bytes_acked,
             bytes_received: self.rcv.position,
+            bytes_retrans: statistics.bytes_retransmitted,
             retransmits: statistics.retransmits,
             dup_acks: u64::from(statistics.dup_acks),
             dsack_dups: u64::from(statistics.dsacks),

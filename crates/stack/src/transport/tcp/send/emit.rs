@@ -71,6 +71,7 @@ impl Connection {
         self.cold.statistics.segments_sent += segments - 1;
         if seq.lt(self.snd.nxt) {
             self.cold.statistics.retransmits += segments;
+            self.cold.statistics.bytes_retransmitted += u64::from(len);
             self.flight.retransmitted(self.snd.una, seq, to, cx.now);
             self.recovery.on_retransmit(seq, to);
             self.start_retransmission_timer(cx);
