@@ -64,6 +64,13 @@ fn run_to_its_end(args: &ServeArgs, style: Style) -> Result<(), Failure> {
         .hint("use --via tap:NAME or --via tun:NAME; the lab has servers of its own for fathom get"));
     }
     args.check()?;
+    if args.network.write.as_deref() == Some("-") && !args.quiet {
+        return Err(Failure::new(
+            Exit::Usage,
+            "the capture and the lines of requests both go to standard output",
+        )
+        .hint("add -q, or write the capture to a file"));
+    }
     // What can be wrong without a network is seen before there is one.
     let files = Arc::new(files(args)?);
     let certificate = Certificate::of(args)?;
@@ -141,13 +148,6 @@ fn tape(args: &ServeArgs, network: &Network, style: Style) -> Result<Option<Tape
     let frames = args.verbose >= 4;
     if args.network.write.is_none() && !frames {
         return Ok(None);
-    }
-    if args.network.write.as_deref() == Some("-") && !args.quiet {
-        return Err(Failure::new(
-            Exit::Usage,
-            "the capture and the lines of requests both go to standard output",
-        )
-        .hint("add -q, or write the capture to a file"));
     }
     let tracer = frames.then(|| Tracer::new(&network.links(), style.lens()));
     let capture = args.network.write.as_deref().map(Destination::new);

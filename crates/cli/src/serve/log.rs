@@ -167,6 +167,7 @@ fn time(since_epoch: Duration) -> String {
 fn text(peer: &Peer, exchange: &Exchange, agent: bool) -> String {
     let Exchange { version, method, target, user_agent, status, received, sent, complete, duration } =
         exchange;
+    let target = self::target(target);
     let status = status.map_or("-".into(), |status| status.as_u16().to_string());
     let ms = duration.as_secs_f64() * 1e3;
     let mut line =
