@@ -14,5 +14,8 @@ pub(crate) use client::{Client, ask};
 pub(crate) use place::running;
 pub(crate) use server::Control;
 
+/// Slots of a stack that are looked at before its lock is let go: a fraction of a millisecond.
+pub(crate) const SLOTS_AT_ONCE: usize = 256;
+
 /// The version of the questions and answers.
 pub(crate) const VERSION: u64 = 1;

@@ -9,12 +9,12 @@ use std::time::Duration;
 use fathom_apps::http::server::files::{Disk, Files, Options, Uploads};
 use fathom_apps::http::server::{Config, Limits, Server};
 use fathom_lens::Tracer;
-use fathom_net::{Host, Instant, TcpListener, TcpSocket};
+use fathom_net::{Host, Instant, SocketCursor, SocketEntry, TcpListener, TcpSocket};
 use fathom_record::Layer;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::args::{Place, ServeArgs, Via};
-use crate::control::{Control, Source};
+use crate::control::{Control, SLOTS_AT_ONCE, Source};
 use crate::exit::Exit;
 use crate::failure::{Failure, reason};
 use crate::get::tape::Tape;
@@ -277,7 +277,7 @@ impl Watch<'_> {
                 (None, true) => ending = Some(self.begin_to_end()),
                 (None, false) => {}
                 (Some(ending), again) => {
-                    if ending.is_done() {
+                    if ending.is_done() && is_delivered(self.host) {
                         return Ok(());
                     }
                     if again || self.host.now() >= ending.deadline {
@@ -310,6 +310,22 @@ impl Watch<'_> {
         }
         self.server.abort();
     }
+}
+
+/// Whether the clients have acknowledged all that was written: what has not been leaves with the process.
+fn is_delivered(host: &Host) -> bool {
+    let mut delivered = true;
+    let mut cursor = Some(SocketCursor::default());
+    while let (true, Some(from)) = (delivered, cursor) {
+        cursor = host.stack(|stack, _| {
+            stack.walk_sockets(from, SLOTS_AT_ONCE, |entry| {
+                if let SocketEntry::Connection { unacknowledged, .. } = entry {
+                    delivered &= unacknowledged == 0;
+                }
+            })
+        });
+    }
+    delivered
 }
 
 /// The server is ending.

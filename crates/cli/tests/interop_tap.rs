@@ -178,6 +178,34 @@ fn gets_a_page_over_each_version_of_http_and_tls() {
 }
 
 #[test]
+fn gets_a_page_and_a_list_from_pythons_server() {
+    if let Some(reason) = lacking(&["ip", "ss", "python3"]) {
+        skip(&reason);
+        return;
+    }
+    let namespace = Namespace::new();
+    namespace.add_tap("tap0", &["10.99.0.1/24"]);
+    let files = Scratch::new();
+    files.write("page.txt", "served by python");
+    let mut command = namespace.command("python3");
+    command.args(["-m", "http.server", "--protocol", "HTTP/1.1", "8000"]).current_dir(files.folder());
+    let _server = Background::start(command.stderr(std::process::Stdio::null()));
+    wait_until("python listens", || {
+        let listening = namespace.command("ss").args(["-Hlnt"]).output().expect("ss runs");
+        String::from_utf8_lossy(&listening.stdout).contains(":8000 ")
+    });
+    let get = |path: &str| {
+        let mut fathom = namespace.command(env!("CARGO_BIN_EXE_fathom"));
+        fathom.args(["get", "-sSf", "--via", "tap:tap0", "--address", "10.99.0.2/24"]);
+        let output = fathom.arg(format!("http://10.99.0.1:8000{path}")).output().expect("fathom starts");
+        assert!(output.status.success(), "{path}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("the body is text")
+    };
+    assert_eq!(get("/page.txt"), "served by python");
+    assert!(get("/").contains("href=\"page.txt\""));
+}
+
+#[test]
 fn gets_a_hundred_mebibytes_unchanged() {
     let Some(site) = Site::start() else { return };
     site.fetches_the_large_file(&["https://site.test/large.bin"]);

@@ -8,11 +8,8 @@ use fathom_apps::http::server::Server;
 use fathom_net::{DropReason, Host, ListenAt, SocketCursor, SocketEntry, TcpInfo};
 use serde_json::{Map, Value, json};
 
-use super::VERSION;
+use super::{SLOTS_AT_ONCE, VERSION};
 use crate::serve::Traffic;
-
-/// Slots of the stack that are looked at before its lock is let go: a fraction of a millisecond.
-const SLOTS_AT_ONCE: usize = 256;
 
 /// A running host, and what it is for.
 pub(crate) struct Source {

@@ -32,7 +32,21 @@ pub(super) fn own() -> io::Result<PathBuf> {
         let text = format!("{} is not a folder of yours alone (mode 0700)", folder.display());
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
     }
+    sweep(&folder);
     Ok(folder.join(format!("serve-{}.sock", std::process::id())))
+}
+
+/// Removes what processes that were killed have left. What cannot be removed is in nobody's way.
+fn sweep(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+        let process = path.file_name().and_then(|name| {
+            name.to_str()?.strip_prefix("serve-")?.strip_suffix(".sock")?.parse::<u32>().ok()
+        });
+        if process.is_some_and(|process| !Path::new("/proc").join(process.to_string()).exists()) {
+            let _ = fs::remove_file(&path);
+        }
+    }
 }
 
 /// The sockets that somebody answers at, of the places that nobody has named.
