@@ -260,7 +260,8 @@ impl Tcp<'_> {
 
     /// The connection at this moment.
     pub fn info(&self) -> TcpInfo {
-        self.connection().info(&self.stack.shared.config.tcp)
+        let shared = &self.stack.shared;
+        self.connection().info(self.now, &shared.config.tcp, &shared.memory)
     }
 
     /// Takes the error that ended the connection, or kept it from standing.

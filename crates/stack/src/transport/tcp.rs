@@ -21,6 +21,7 @@ mod icmp;
 mod info;
 mod isn;
 mod keepalive;
+mod limits;
 mod listen;
 mod open;
 mod options;

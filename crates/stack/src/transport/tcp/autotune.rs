@@ -61,6 +61,12 @@ impl Connection {
         }
     }
 
+    /// The round-trip time by the echoes of a peer that sends much; zero without a sample.
+    pub(super) fn receive_rtt(&self) -> Duration {
+        let rate = self.cold.extra.as_ref().and_then(|extra| extra.read_rate);
+        rate.map_or(Duration::ZERO, |rate| Duration::from_micros(rate.rtt_us.into()))
+    }
+
     /// The program has read.
     pub(super) fn tune_receive_buffer(&mut self, cx: &Context<'_>) {
         if self.cold.options.receive_buffer.is_some() {

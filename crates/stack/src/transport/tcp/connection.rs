@@ -18,6 +18,7 @@ use super::congestion::{CongestionAlgorithm, Controller};
 use super::flight::Flight;
 use super::info::Statistics;
 use super::keepalive::RareTimers;
+use super::limits::LimitTimes;
 use super::options::Negotiated;
 use super::reassembly::Reassembly;
 use super::recovery::Recovery;
@@ -164,8 +165,9 @@ pub(super) struct Cold {
     pub(super) soft_error: Option<TcpError>,
     /// When the peer last acknowledged something new, or the first thing was sent that it has not.
     pub(super) progress_at: Instant,
-    /// When data was last sent (RFC 5681 4.1).
-    pub(super) last_sent_at: Instant,
+    /// When data was last sent (RFC 5681 4.1): milliseconds of the clock, which wrap after 49 days.
+    pub(super) last_sent_ms: u32,
+    pub(super) limit_times: LimitTimes,
     /// Consecutive expiries of the retransmission or persist timer.
     pub(super) expiries: u32,
     /// SND.UNA when the retransmission timer last ran out.
@@ -173,8 +175,9 @@ pub(super) struct Cold {
     /// SND.NXT when the congestion window last kept something back: what was outstanding then made full use
     /// of the window.
     pub(super) cwnd_limited_at: SeqNumber,
-    /// When the current interval for challenge acknowledgements began, and how many there were in it.
-    pub(super) challenges_since: Instant,
+    /// When the current interval for challenge acknowledgements began, in milliseconds of the clock, and how
+    /// many there were in it.
+    pub(super) challenges_since_ms: u32,
     pub(super) challenges: u8,
     /// What arrived although it was there, and is not yet reported (RFC 2883); empty if nothing.
     pub(super) duplicate: SackBlock,
@@ -251,11 +254,12 @@ impl Connection {
                 error: None,
                 soft_error: None,
                 progress_at: now,
-                last_sent_at: now,
+                last_sent_ms: now.as_millis() as u32,
+                limit_times: LimitTimes::default(),
                 expiries: 0,
                 timeout_una: iss,
                 cwnd_limited_at: iss,
-                challenges_since: Instant::ZERO,
+                challenges_since_ms: 0,
                 challenges: 0,
                 duplicate: SackBlock { left: iss, right: iss },
                 undo: None,
@@ -375,11 +379,11 @@ impl Connection {
     /// Whether another challenge acknowledgement may be sent (RFC 5961 7). The count is per connection, so
     /// that nobody learns from one connection about another.
     pub(super) fn may_challenge(&mut self, cx: &mut Context<'_>) -> bool {
-        const INTERVAL: core::time::Duration = core::time::Duration::from_millis(500);
-        if self.cold.challenges == 0 || cx.now - self.cold.challenges_since >= INTERVAL {
+        const INTERVAL_MS: u32 = 500;
+        let now = cx.now.as_millis() as u32;
+        if self.cold.challenges == 0 || now.wrapping_sub(self.cold.challenges_since_ms) >= INTERVAL_MS {
             // The start is jittered, so that counting answers does not tell when the interval began.
-            let jitter = core::time::Duration::from_millis(u64::from(cx.random.below(100)));
-            self.cold.challenges_since = cx.now - jitter;
+            self.cold.challenges_since_ms = now.wrapping_sub(cx.random.below(100));
             self.cold.challenges = 0;
         }
         self.cold.challenges = self.cold.challenges.saturating_add(1);

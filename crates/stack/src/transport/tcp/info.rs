@@ -3,20 +3,22 @@
 use core::time::Duration;
 
 use fathom_record::TcpStateName;
+use fathom_wire::Instant;
 
 use super::TcpConfig;
 use super::connection::{Connection, Flags};
 use super::recovery::{LossRecovery as _, Phase};
+use crate::memory::MemoryBudget;
 
 /// Counters of a connection.
 #[derive(Clone, Copy, Default, Debug)]
 pub(super) struct Statistics {
     pub(super) segments_sent: u64,
-    pub(super) segments_received: u64,
+    pub(super) segments_received: u32,
     pub(super) bytes_sent: u64,
     pub(super) bytes_acked: u64,
-    pub(super) retransmits: u64,
     pub(super) bytes_retransmitted: u64,
+    pub(super) retransmits: u32,
     pub(super) dup_acks: u32,
     pub(super) dsacks: u32,
 }
@@ -80,9 +82,35 @@ pub struct TcpInfo {
     pub notsent_bytes: usize,
     /// Data received and not read.
     pub unread_bytes: usize,
+    /// Sequence numbers sent and not acknowledged.
+    pub unacked: u32,
+    /// Bytes that the send buffer may hold at this moment.
+    pub snd_buffer: usize,
+    /// Bytes that the receive buffer may hold at this moment; Linux's `tcpi_rcv_space`.
+    pub rcv_space: usize,
+    /// The round-trip time as the receiver sees it, by what the peer echoes while it sends much; zero without
+    /// such a measurement.
+    pub rcv_rtt: Duration,
+    /// Time since data was last sent.
+    pub last_data_sent: Duration,
+    /// Time since data last came.
+    pub last_data_recv: Duration,
+    /// Time since a segment last came, be it only an acknowledgement.
+    pub last_ack_recv: Duration,
+    /// Consecutive expiries of the retransmission timer, or unanswered window probes.
+    pub retransmits_in_a_row: u32,
+    /// Unanswered keepalive probes.
+    pub probes: u32,
+    /// How long the sender had something in flight or waiting.
+    pub busy_time: Duration,
+    /// How much of that the peer's receive window held it back.
+    pub rwnd_limited: Duration,
+    /// How much of that its own send buffer held it back: everything was sent, and the program would have
+    /// written more.
+    pub sndbuf_limited: Duration,
     /// Segments sent, retransmissions included; a super-segment counts as the segments that it is cut into.
     pub segments_sent: u64,
-    /// Segments received, as they came up: a merged one counts once.
+    /// Segments received (the count goes round at 2^32, as Linux's), as they came up: a merged one counts once.
     pub segments_received: u64,
     /// Data sent for the first time.
     pub bytes_sent: u64,
@@ -101,7 +129,9 @@ pub struct TcpInfo {
 }
 
 impl Connection {
-    pub(crate) fn info(&self, config: &TcpConfig) -> TcpInfo {
+    pub(crate) fn info(&self, now: Instant, config: &TcpConfig, memory: &MemoryBudget) -> TcpInfo {
+        let since = |ms: u32| Duration::from_millis((now.as_millis() as u32).wrapping_sub(ms).into());
+        let times = self.cold.limit_times.times(now);
         let controller = self.congestion.get();
         let statistics = &self.cold.statistics;
         let counts = self.recovery.counts();
@@ -138,13 +168,25 @@ impl Connection {
             reordering: self.recovery.reordering(),
             notsent_bytes: self.send_buffer.len().saturating_sub(sent),
             unread_bytes: self.receive_buffer.len(),
+            unacked: self.snd.nxt.distance_from(self.snd.una),
+            snd_buffer: self.send_limit(config, memory),
+            rcv_space: self.receive_capacity(),
+            rcv_rtt: self.receive_rtt(),
+            last_data_sent: since(self.cold.last_sent_ms),
+            last_data_recv: since(self.cold.data_received_ms),
+            last_ack_recv: since(self.cold.received_ms),
+            retransmits_in_a_row: self.cold.expiries,
+            probes: self.keepalive_probes(),
+            busy_time: times.busy,
+            rwnd_limited: times.window_limited,
+            sndbuf_limited: times.buffer_limited,
             segments_sent: statistics.segments_sent,
-            segments_received: statistics.segments_received,
+            segments_received: u64::from(statistics.segments_received),
             bytes_sent: statistics.bytes_sent,
             bytes_acked: statistics.bytes_acked,
             bytes_received: self.rcv.position,
             bytes_retrans: statistics.bytes_retransmitted,
-            retransmits: statistics.retransmits,
+            retransmits: u64::from(statistics.retransmits),
             dup_acks: u64::from(statistics.dup_acks),
             dsack_dups: u64::from(statistics.dsacks),
         }

@@ -35,7 +35,8 @@ impl Connection {
     pub(super) fn receive(&mut self, cx: &mut Context<'_>, mut segment: Segment<'_>) -> Disposition {
         self.set_trigger(cx, segment.cause);
         let segments = segment.data_len().div_ceil(segment.segment_size.max(1)).max(1);
-        self.cold.statistics.segments_received += segments as u64;
+        let received = &mut self.cold.statistics.segments_received;
+        *received = received.wrapping_add(segments as u32);
         self.cold.received_ms = cx.now.as_millis() as u32;
         let outcome = match self.state {
             State::SynSent => self.receive_in_syn_sent(cx, segment),

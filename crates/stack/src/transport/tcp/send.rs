@@ -9,6 +9,7 @@ mod emit;
 pub(super) use emit::departing;
 
 use core::num::NonZeroU16;
+use core::time::Duration;
 
 use fathom_record::{CwndReason, Limit, SendReason};
 use fathom_wire::{SeqNumber, TcpHeader};
@@ -198,6 +199,7 @@ impl Connection {
                     return Some(rescue);
                 }
                 self.record_limit(cx, limit);
+                self.note_limit(cx, limit);
                 if limit == Limit::Nagle && self.flags.contains(Flags::CORK) {
                     self.start_cork_timer(cx);
                 }
@@ -334,10 +336,12 @@ impl Connection {
     /// RFC 5681 4.1: what was learned about the path before a pause is not true any more.
     fn restart_after_idle(&mut self, cx: &mut Context<'_>) {
         let idle = self.snd.una == self.snd.nxt && !self.send_buffer.is_empty();
-        if !idle || cx.now - self.cold.last_sent_at <= self.rtt.rto(&cx.config.tcp) {
+        let now = cx.now.as_millis() as u32;
+        let pause = Duration::from_millis(now.wrapping_sub(self.cold.last_sent_ms).into());
+        if !idle || pause <= self.rtt.rto(&cx.config.tcp) {
             return;
         }
-        self.cold.last_sent_at = cx.now;
+        self.cold.last_sent_ms = now;
         self.ack.restart(cx.config.tcp.quick_acks);
         let before = self.congestion.cwnd();
         self.congestion.get_mut().on_idle(u64::from(self.snd.mss()));

@@ -66,6 +66,7 @@ impl Connection {
             return Err(if alone { TcpError::NoMemory } else { TcpError::WouldBlock });
         }
         if self.snd.una == self.snd.nxt {
+            self.note_sending(cx);
             // What is sent now is the program's doing, not an answer to the last segment.
             self.set_trigger(cx, None);
         }

@@ -2,6 +2,7 @@
 
 mod choices;
 mod close;
+mod flow;
 mod handshake;
 mod harness;
 pub(crate) mod isns;

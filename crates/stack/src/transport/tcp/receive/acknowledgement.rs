@@ -124,6 +124,9 @@ impl Connection {
         self.snd.short_end = self.snd.short_end.max(ack);
         self.cold.cwnd_limited_at = self.cold.cwnd_limited_at.max(ack - advanced);
         self.send_buffer.consume(cx.pool, cx.memory, data);
+        if self.snd.una == self.snd.nxt {
+            self.note_sending(cx);
+        }
         self.cold.statistics.bytes_acked += data as u64;
         self.cold.progress_at = cx.now;
         self.cold.expiries = 0;

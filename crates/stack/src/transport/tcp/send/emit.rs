@@ -70,8 +70,9 @@ impl Connection {
         let segments = u64::from(len.div_ceil(segment).max(1));
         self.cold.statistics.segments_sent += segments - 1;
         if seq.lt(self.snd.nxt) {
-            self.cold.statistics.retransmits += segments;
             self.cold.statistics.bytes_retransmitted += u64::from(len);
+            let retransmits = &mut self.cold.statistics.retransmits;
+            *retransmits = retransmits.saturating_add(segments as u32);
             self.flight.retransmitted(self.snd.una, seq, to, cx.now);
             self.recovery.on_retransmit(seq, to);
             self.start_retransmission_timer(cx);
@@ -94,7 +95,8 @@ impl Connection {
         self.flight.sent(to, cx.now);
         self.snd.nxt = to;
         self.snd.fin_sent |= fin;
-        self.cold.last_sent_at = cx.now;
+        self.cold.last_sent_ms = cx.now.as_millis() as u32;
+        self.note_sending(cx);
         self.cold.statistics.bytes_sent += u64::from(len);
         if ends && !len.is_multiple_of(segment) {
             self.snd.short_end = to;
@@ -158,7 +160,8 @@ impl Connection {
         let iss = self.cold.iss;
         let segment = self.emit_with(cx, iss, flags, why, 0, options);
         if again {
-            self.cold.statistics.retransmits += 1;
+            let retransmits = &mut self.cold.statistics.retransmits;
+            *retransmits = retransmits.saturating_add(1);
             self.flight.retransmitted(iss, iss, iss + 1, cx.now);
         } else {
             self.flight.sent(iss + 1, cx.now);

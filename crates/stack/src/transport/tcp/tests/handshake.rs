@@ -459,7 +459,7 @@ fn the_handshake_gives_a_first_round_trip_time() {
     let (id, iss) = syn_sent(&mut host);
     host.pass(Duration::from_millis(30));
     host.take(&Seg::new(F::SYN | F::ACK, IRS, iss + 1));
-    let info = host.layer.get(id).unwrap().info(&host.config.tcp);
+    let info = host.layer.get(id).unwrap().info(host.now, &host.config.tcp, &host.memory);
     assert_eq!(info.rtt, Duration::from_millis(30));
     assert_eq!(info.rto, Duration::from_millis(230));
 }
@@ -474,7 +474,7 @@ fn a_syn_that_was_lost_twice_starts_with_one_segment() {
             host.next_sent(id).unwrap();
         }
         host.take(&Seg::new(F::SYN | F::ACK, IRS, iss + 1).mss(MSS as u16));
-        let info = host.layer.get(id).unwrap().info(&host.config.tcp);
+        let info = host.layer.get(id).unwrap().info(host.now, &host.config.tcp, &host.memory);
         assert_eq!(info.snd_cwnd, window, "{losses} losses");
         // RFC 6298 5.7
         let rto = if losses == 0 { 200 } else { 3_000 };

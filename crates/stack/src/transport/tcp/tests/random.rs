@@ -88,7 +88,7 @@ fn run(host: &mut Host, mut peer: Peer, steps: Vec<Step>) {
     let id = peer.id;
     for step in steps {
         let Some(state) = host.state(id) else { break };
-        let info = host.layer.get(id).unwrap().info(&host.config.tcp);
+        let info = host.layer.get(id).unwrap().info(host.now, &host.config.tcp, &host.memory);
         match step {
             Step::Take { seq, ack, flags, len, window, stamp, sack } => {
                 let mut seg = Seg::new(

@@ -63,7 +63,7 @@ fn a_reset_counts_also_when_the_window_is_closed() {
         host.take(&seg);
         host.sends(peer.id);
     }
-    let window = host.layer.get(peer.id).unwrap().info(&host.config.tcp).rcv_wnd;
+    let window = host.layer.get(peer.id).unwrap().info(host.now, &host.config.tcp, &host.memory).rcv_wnd;
     assert!(window < MSS as u32 && window > 0);
     let last = peer.data(&std::vec![1; window as usize]);
     host.take(&last);
@@ -545,7 +545,7 @@ fn a_merged_segment_counts_as_the_segments_that_it_was_merged_from() {
     let single = peer.data(&[1; 500]);
     host.take(&single);
     assert_eq!(host.sends(peer.id).len(), 0);
-    let info = host.layer.get(peer.id).unwrap().info(&host.config.tcp);
+    let info = host.layer.get(peer.id).unwrap().info(host.now, &host.config.tcp, &host.memory);
     assert_eq!(info.rcv_mss, 500);
 }
 

@@ -17,7 +17,7 @@ const MS: fn(u64) -> Duration = Duration::from_millis;
 const SEGMENT: u32 = MSS as u32;
 
 fn info(host: &Host, id: TcpId) -> TcpInfo {
-    host.layer.get(id).unwrap().info(&host.config.tcp)
+    host.layer.get(id).unwrap().info(host.now, &host.config.tcp, &host.memory)
 }
 
 /// A connection with SACK whose round-trip time is 100 ms and whose congestion window is `n` segments, all

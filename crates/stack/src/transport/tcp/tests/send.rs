@@ -16,7 +16,7 @@ const MS: fn(u64) -> Duration = Duration::from_millis;
 const TICK: Duration = Duration::from_micros(17);
 
 fn info(host: &Host, id: TcpId) -> TcpInfo {
-    host.layer.get(id).unwrap().info(&host.config.tcp)
+    host.layer.get(id).unwrap().info(host.now, &host.config.tcp, &host.memory)
 }
 
 /// A host whose windows are halved by losses, and grow by a segment for each round trip.

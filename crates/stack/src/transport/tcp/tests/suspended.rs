@@ -15,7 +15,7 @@ const SLEEPS: [Duration; 3] =
     [Duration::from_secs(60), Duration::from_secs(3 * 3600), Duration::from_secs(40 * 24 * 3600)];
 
 fn rto(host: &Host, id: crate::socket::TcpId) -> Duration {
-    host.layer.get(id).unwrap().info(&host.config.tcp).rto
+    host.layer.get(id).unwrap().info(host.now, &host.config.tcp, &host.memory).rto
 }
 
 #[test]

@@ -151,7 +151,7 @@ fn the_options_come_back_with_the_timestamp_and_not_without() {
                 host.pass(Duration::from_millis(80));
                 host.take(&third(&syn_ack));
                 let id = accepted(&mut host, listener);
-                let info = host.layer.get(id).unwrap().info(&host.config.tcp);
+                let info = host.layer.get(id).unwrap().info(host.now, &host.config.tcp, &host.memory);
                 assert_eq!(info.timestamps, stamps);
                 let connection = host.layer.get(id).unwrap();
                 assert_eq!(connection.flags.contains(Flags::SACK), agreed(sack));
