@@ -11,6 +11,8 @@ pub mod driver;
 mod error;
 mod host;
 mod icmp;
+#[cfg(feature = "quinn")]
+pub mod quinn;
 mod ready;
 mod resolve;
 pub mod runtime;

@@ -67,24 +67,25 @@ impl UdpSocket {
         self.act(|udp| recv_msg(udp, out))
     }
 
-    /// Receives as [`UdpSocket::recv_msg`], once for each of `outs` while there is something, with the lock
-    /// taken once. Gives how many of `metas` it has filled, at least one.
+    /// Receives as [`UdpSocket::recv_msg`], once for each of `outs` while there is something, and tells what is
+    /// known of each. Gives how many it has filled, at least one. The socket is locked once, and meanwhile: let
+    /// `each` do no more than keep what it is told.
     ///
     /// An error that an earlier datagram met is reported only when nothing was received before it.
     pub fn poll_recv_msgs(
         &self,
         cx: &mut Context<'_>,
         outs: &mut [IoSliceMut<'_>],
-        metas: &mut [RecvMeta],
+        mut each: impl FnMut(usize, RecvMeta),
     ) -> Poll<io::Result<usize>> {
         self.poll(cx, Interest::Read, |udp| {
             let mut count = 0;
-            for (out, meta) in outs.iter_mut().zip(metas) {
+            for out in outs {
                 if count > 0 && udp.has_error() {
                     break;
                 }
                 match recv_msg(udp, out) {
-                    Ok(received) => *meta = received,
+                    Ok(meta) => each(count, meta),
                     Err(error) if count == 0 => return Err(error),
                     Err(_) => break,
                 }
