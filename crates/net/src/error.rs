@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 
-use fathom_stack::{BindError, ConnectError, GroupError, IcmpError, TcpError, UdpError};
+use fathom_stack::{BindError, ConnectError, GroupError, IcmpError, RawError, TcpError, UdpError};
 
 /// What failed, and towards whom: the inside of the [`io::Error`]s of sockets.
 #[derive(Debug)]
@@ -68,6 +68,18 @@ impl Failed<()> {
             UdpError::MemoryLimit => ErrorKind::OutOfMemory,
         };
         failed(kind, remote.map_or(Whom::Nobody, Whom::Socket), error)
+    }
+
+    pub(crate) fn raw(error: RawError, to: Option<IpAddr>) -> io::Error {
+        let kind = match error {
+            RawError::WouldBlock => return ErrorKind::WouldBlock.into(),
+            RawError::TooLarge | RawError::BadDestination | RawError::BadHeader => ErrorKind::InvalidInput,
+            RawError::BroadcastDenied => ErrorKind::PermissionDenied,
+            RawError::NetworkUnreachable => ErrorKind::NetworkUnreachable,
+            RawError::MemoryLimit => ErrorKind::OutOfMemory,
+            RawError::Closed => ErrorKind::NotConnected,
+        };
+        failed(kind, to.map_or(Whom::Nobody, Whom::Address), error)
     }
 
     pub(crate) fn group(error: GroupError, group: IpAddr) -> io::Error {

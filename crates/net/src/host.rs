@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use fathom_record::Recorder;
 use fathom_stack::{InterfaceId, Stack, UdpBind};
-use fathom_wire::Instant;
+use fathom_wire::{Instant, IpProtocol};
 
 use crate::resolve::Resolve;
 use crate::runtime::{Runtime, Signal};
@@ -20,7 +20,7 @@ use crate::shard::Shard;
 use crate::sync::lock;
 use crate::task::{JoinHandle, joinable};
 use crate::time::{Sleep, Timeout};
-use crate::{Family, IcmpSocket, TcpListener, TcpStream, UdpSocket};
+use crate::{Family, IcmpSocket, RawSocket, TcpListener, TcpStream, UdpSocket};
 
 /// A running host: its sockets, its name, its clock, its tasks and its randomness.
 ///
@@ -228,6 +228,14 @@ impl Host {
     /// When the host has too many sockets.
     pub fn icmp_open(&self, family: Family) -> io::Result<IcmpSocket> {
         IcmpSocket::open(self, family)
+    }
+
+    /// Opens a socket for whole packets of one protocol; see [`RawSocket`].
+    ///
+    /// # Errors
+    /// None, as long as the host runs.
+    pub fn raw_open(&self, family: Family, protocol: IpProtocol) -> io::Result<RawSocket> {
+        RawSocket::open(self, family, protocol)
     }
 }
 

@@ -13,6 +13,7 @@ mod host;
 mod icmp;
 #[cfg(feature = "quinn")]
 pub mod quinn;
+mod raw;
 mod ready;
 mod resolve;
 pub mod runtime;
@@ -28,15 +29,16 @@ mod wakers;
 
 pub use fathom_record::{DropReason, FlowId, InterfaceIndex, Kind, Layer, Outcome, Record, RecordId, SpanId};
 pub use fathom_stack::{
-    Config, CongestionAlgorithm, Family, IcmpErrorKind, IcmpEvent, IcmpEventKind, Interface, InterfaceId,
-    IpCidr, Keepalive, ListenAt, LocalPrefix, Medium, PathMtuDiscovery, ReceivedDatagram, RecvMeta, Route,
-    Seed, SendDatagram, SocketCursor, SocketEntry, Stack, TcpConfig, TcpInfo, TcpListen, TcpOptions, UdpBind,
-    UdpError, UdpErrorReport, UdpOptions,
+    Config, CongestionAlgorithm, Family, GroupReports, IcmpErrorKind, IcmpEvent, IcmpEventKind, Interface,
+    InterfaceId, IpCidr, Keepalive, ListenAt, LocalPrefix, Medium, PathMtuDiscovery, RawOptions,
+    ReceivedDatagram, ReceivedPacket, RecvMeta, Route, Seed, SendDatagram, SocketCursor, SocketEntry, Stack,
+    TcpConfig, TcpInfo, TcpListen, TcpOptions, TypeFilter, UdpBind, UdpError, UdpErrorReport, UdpOptions,
 };
-pub use fathom_wire::{Ecn, EthernetAddress, Instant};
+pub use fathom_wire::{Ecn, EthernetAddress, Instant, IpProtocol};
 
 pub use host::Host;
 pub use icmp::IcmpSocket;
+pub use raw::RawSocket;
 pub use ready::{Interest, Ready};
 pub use resolve::{Resolve, Resolving};
 pub use span::Span;

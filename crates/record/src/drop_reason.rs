@@ -94,6 +94,8 @@ drop_reasons! {
     UdpNoSocket = "udp_no_socket",
     /// The receive buffer of the UDP socket is full.
     UdpBufferFull = "udp_buffer_full",
+    /// A raw socket's receive buffer is full.
+    RawBufferFull = "raw_buffer_full",
     /// The TCP header does not parse.
     TcpMalformed = "tcp_malformed",
     /// The TCP checksum is wrong.

@@ -50,13 +50,14 @@ pub use internet::local_prefix::LocalPrefix;
 pub use internet::route::{Route, RouteError};
 pub use packet::IcmpErrorKind;
 pub use random::Seed;
-pub use socket::{IcmpId, ListenerId, SocketId, TcpId, UdpId};
+pub use socket::{IcmpId, ListenerId, RawId, SocketId, TcpId, UdpId};
 pub use stack::{
-    Family, GroupError, Icmp, ReceivedDatagram, RecvMeta, SendDatagram, SocketCursor, SocketEntry, Stack,
-    Tcp, Udp,
+    Family, GroupError, Icmp, Raw, ReceivedDatagram, RecvMeta, SendDatagram, SocketCursor, SocketEntry,
+    Stack, Tcp, Udp,
 };
 pub use transmit::{MAX_HEADERS, Transmit, TransmitChecksum, Written};
 pub use transport::icmp::{IcmpError, IcmpEvent, IcmpEventKind};
+pub use transport::raw::{RawError, RawOptions, ReceivedPacket, TypeFilter};
 pub use transport::tcp::{
     CongestionAlgorithm, ConnectError, Decision, Incoming, IncomingId, Keepalive, ListenAt, TcpConnect,
     TcpError, TcpInfo, TcpListen, TcpOptions, UnknownCongestionAlgorithm,

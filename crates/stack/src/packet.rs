@@ -156,6 +156,8 @@ pub(crate) struct Path {
 pub(crate) enum Transmission {
     /// It sends this, and is asked again in its turn.
     Segment(Box<Departing>),
+    /// The same with a packet whose IPv4 header is there already.
+    Packet { packet: Bytes, cause: Option<RecordId> },
     /// It has nothing to send; it pushes itself into the send queue when that changes.
     Nothing,
 }

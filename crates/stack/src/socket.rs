@@ -39,6 +39,12 @@ socket_id!(
     Icmp
 );
 
+socket_id!(
+    /// Handle of a raw socket.
+    RawId,
+    Raw
+);
+
 /// Handle of a socket of any kind.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum SocketId {
@@ -50,11 +56,13 @@ pub enum SocketId {
     Udp(UdpId),
     /// An ICMP echo socket.
     Icmp(IcmpId),
+    /// A raw socket.
+    Raw(RawId),
 }
 
 impl SocketId {
     /// How many kinds of socket there are.
-    pub(crate) const KINDS: usize = 4;
+    pub(crate) const KINDS: usize = 5;
 
     /// The socket's kind, below [`SocketId::KINDS`], and its key within that kind.
     pub(crate) fn kind_and_key(self) -> (usize, Key) {
@@ -63,6 +71,7 @@ impl SocketId {
             SocketId::Listener(ListenerId(key)) => (1, key),
             SocketId::Udp(UdpId(key)) => (2, key),
             SocketId::Icmp(IcmpId(key)) => (3, key),
+            SocketId::Raw(RawId(key)) => (4, key),
         }
     }
 }

@@ -4,6 +4,7 @@ mod configure;
 mod groups;
 mod icmp;
 mod loopback;
+mod raw;
 mod receive;
 mod tcp;
 mod timeout;
@@ -33,12 +34,14 @@ use crate::random::{Random, Seed};
 use crate::send_queue::SendQueues;
 use crate::timer::TimerKey;
 use crate::transport::icmp::IcmpLayer;
+use crate::transport::raw::RawLayer;
 use crate::transport::receive::Transports;
 use crate::transport::tcp::TcpLayer;
 use crate::transport::udp::UdpLayer;
 use crate::wheel::TimerWheel;
 
 pub use icmp::{Family, Icmp};
+pub use raw::Raw;
 pub use tcp::Tcp;
 pub(crate) use udp::scope_id;
 pub use udp::{GroupError, ReceivedDatagram, RecvMeta, SendDatagram, Udp};
@@ -116,6 +119,7 @@ impl Stack {
             tcp: TcpLayer::new(&random, &config.tcp),
             udp: UdpLayer::new(hasher),
             icmp: IcmpLayer::new(hasher),
+            raw: RawLayer::new(hasher),
         };
         let mut shared = Shared {
             timers: TimerWheel::new(),

@@ -3,6 +3,7 @@
 pub(crate) mod icmp;
 pub(crate) mod mapped;
 pub(crate) mod port;
+pub(crate) mod raw;
 pub(crate) mod receive;
 pub(crate) mod tcp;
 pub(crate) mod transmit;

@@ -5,7 +5,7 @@ use core::net::{IpAddr, Ipv6Addr};
 use core::num::NonZeroU16;
 
 use arrayvec::ArrayVec;
-use fathom_record::DropReason;
+use fathom_record::{DropReason, RecordId};
 use fathom_wire::{
     Checksum, EtherType, EthernetAddress, IpHeader, IpProtocol, Ipv4Header, Ipv4Options, Ipv6Header,
 };
@@ -161,7 +161,10 @@ pub(crate) fn transmit_as(
     let link_len = link::transmit::header_len(medium);
     let start = link_len + ip_len;
     let checksum_offset = usize::from(checksum_offset);
-    let by_device = offload.transmit_checksum && matches!(protocol, IpProtocol::Tcp | IpProtocol::Udp);
+    // What a raw socket sends has its transport's header in the data, and is complete.
+    let by_device = offload.transmit_checksum
+        && !transport.is_empty()
+        && matches!(protocol, IpProtocol::Tcp | IpProtocol::Udp);
     let cut = match (segment_size, Kind::of(protocol)) {
         (Some(size), Some(kind)) if !offload.cuts(protocol) || has_cwr(kind, transport) => {
             Cut::Segments(Segments {
@@ -193,6 +196,31 @@ pub(crate) fn transmit_as(
     *slices = core::mem::take(&mut departing.slices);
     (*its_link_len, *its_cut, *its_cause) = (link_len as u8, cut, cause);
     Ok(())
+}
+
+/// Puts the link header before a packet that has its IPv4 header already and fits the link.
+pub(crate) fn transmit_whole(
+    internet: &Internet,
+    hop: &Hop,
+    packet: bytes::Bytes,
+    cause: Option<RecordId>,
+) -> Result<Outgoing, DropReason> {
+    let interface = internet.interface(hop.interface);
+    if packet.len() > interface.mtu {
+        return Err(DropReason::PacketTooBig);
+    }
+    let mut headers = link::transmit::transmit(interface.medium, EtherType::Ipv4);
+    let link_len = headers.len();
+    // The IP header stands among the headers, where whoever looks for it finds it.
+    let header_len = packet.first().map_or(0, |byte| usize::from(byte & 0x0f) * 4).min(packet.len());
+    append(&mut headers, &packet[..header_len]);
+    let mut slices = Slices::new();
+    if packet.len() > header_len {
+        slices.push(packet.slice(header_len..));
+    }
+    let mut outgoing = Outgoing::whole(headers, link_len, slices);
+    outgoing.cause = cause;
+    Ok(outgoing)
 }
 
 /// Sends a packet that has no socket to wait in (a reply, an error) by its route: into the control queue, or
@@ -235,7 +263,9 @@ fn fragment(
     fill_checksum(source, destination, protocol, transport, usize::from(checksum_offset), &departing.slices);
     // The transport header becomes data.
     let mut slices = Slices::new();
-    slices.push(bytes::Bytes::copy_from_slice(transport));
+    if !transport.is_empty() {
+        slices.push(bytes::Bytes::copy_from_slice(transport));
+    }
     if departing.slices.len() < slices.capacity() {
         slices.extend(core::mem::take(&mut departing.slices));
     } else {
@@ -323,7 +353,7 @@ fn flow_label(random: &Random, departing: &Departing) -> u32 {
         write_address(hasher, departing.destination);
         hasher.write_u8(departing.protocol.into());
         if matches!(departing.protocol, IpProtocol::Tcp | IpProtocol::Udp) {
-            hasher.write(&departing.header[..4]);
+            hasher.write(departing.header.get(..4).unwrap_or_default());
         }
     });
     (hash as u32 & 0xf_ffff).max(1)
@@ -347,6 +377,9 @@ fn fill_checksum(
     offset: usize,
     slices: &Slices,
 ) {
+    if transport.len() < offset + 2 {
+        return;
+    }
     let mut sum = pseudo_header(source, destination, protocol, transport.len() + slices_len(slices));
     sum.add(transport);
     for slice in slices {

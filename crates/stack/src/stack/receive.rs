@@ -21,7 +21,7 @@ use crate::internet::{icmpv4, icmpv6, source};
 use crate::link;
 use crate::link::resolution;
 use crate::outgoing::{finished, pieces};
-use crate::packet::{Arrived, Disposition, IcmpErrorKind};
+use crate::packet::{Arrived, Disposition, IcmpErrorKind, Unreachable};
 
 impl Stack {
     /// Frames arrived on an interface. All of them are handled before anything that answers them leaves.
@@ -32,7 +32,8 @@ impl Stack {
             return;
         }
         let config = &self.shared.config;
-        let coalesce = frames.len() > 1 && config.internet.coalesce && !config.forwarding;
+        let merges = config.internet.coalesce && !config.forwarding && !self.transports.raw.reads_segments();
+        let coalesce = frames.len() > 1 && merges;
         let mut parts = self.parts(now);
         if !coalesce {
             for frame in frames.0.drain(..) {
@@ -171,6 +172,7 @@ impl Parts<'_> {
     fn deliver(&mut self, arrived: Arrived) {
         let (on, len, cause) = (arrived.interface, arrived.payload.len(), arrived.cause);
         let broadcast = arrived.broadcast;
+        let copied = !self.transports.raw.is_empty() && self.transports.raw.receive(&mut self.cx, &arrived);
         let disposition = match (arrived.protocol, arrived.destination) {
             (IpProtocol::Icmpv4, IpAddr::V4(_)) | (IpProtocol::Icmpv6, IpAddr::V6(_)) => {
                 self.receive_icmp(arrived)
@@ -180,6 +182,10 @@ impl Parts<'_> {
         };
         match disposition {
             Disposition::Accepted => {}
+            // A raw socket took what nobody else wants (RFC 1122 3.2.2.1 is about protocols without a program).
+            Disposition::Drop(DropReason::IcmpIgnored | DropReason::IcmpUnmatched) if copied => {}
+            Disposition::Drop(DropReason::UnknownProtocol) if copied => {}
+            Disposition::Unreachable(_, Unreachable::Protocol, _) if copied => {}
             Disposition::Reply(departing) => self.send(*departing, Some(on)),
             Disposition::Drop(reason) => self.cx.dropped(Some(on), reason, len, cause),
             Disposition::DropReply(reason, departing) => {

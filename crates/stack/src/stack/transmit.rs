@@ -9,7 +9,7 @@ use fathom_wire::{EthernetAddress, Instant};
 use super::{Parts, Stack};
 use crate::interface::InterfaceId;
 use crate::internet::address::Destination;
-use crate::internet::transmit::{Hop, path, transmit_as};
+use crate::internet::transmit::{Hop, path, transmit_as, transmit_whole};
 use crate::link::neighbour::Resolution;
 use crate::link::resolution;
 use crate::link::transmit::header_len;
@@ -186,6 +186,7 @@ impl Parts<'_> {
             }
             SocketId::Udp(id) => self.transports.udp.next_addresses(id)?,
             SocketId::Icmp(id) => self.transports.icmp.next_addresses(id)?,
+            SocketId::Raw(id) => self.transports.raw.next_addresses(id)?,
             SocketId::Listener(_) => return None,
         };
         Some(Flow {
@@ -205,6 +206,7 @@ impl Parts<'_> {
             }
             SocketId::Udp(id) => (self.transports.udp.fail_next(cx, id, reason), true),
             SocketId::Icmp(id) => (self.transports.icmp.fail_next(cx, id), true),
+            SocketId::Raw(id) => (self.transports.raw.fail_next(cx, id), true),
             SocketId::Listener(_) => return false,
         };
         if let Some(len) = transmission {
@@ -230,12 +232,23 @@ impl Parts<'_> {
             self.loop_back(on, id, flow.destination, &path);
         }
         let transmission = self.transports.transmit(&mut self.cx, socket, &path);
-        let Transmission::Segment(mut departing) = transmission else { return };
+        let (mut packet, cause, len, made) = match transmission {
+            Transmission::Segment(mut departing) => {
+                let mut packet = self.internet.queues[on.slot()].spare();
+                let (cause, len) = (departing.cause, departing.header.len() + departing.payload_len());
+                let made = transmit_as(&mut self.cx, self.internet, &hop, &mut departing, &mut packet);
+                self.cx.pool.unboxed(departing);
+                (packet, cause, len, made)
+            }
+            Transmission::Packet { packet: bytes, cause } => {
+                let len = bytes.len();
+                let mut packet = self.internet.queues[on.slot()].spare();
+                let made = transmit_whole(self.internet, &hop, bytes, cause).map(|made| *packet = made);
+                (packet, cause, len, made)
+            }
+            Transmission::Nothing => return,
+        };
         self.cx.sendable.push_back(socket, on);
-        let (cause, len) = (departing.cause, departing.header.len() + departing.payload_len());
-        let mut packet = self.internet.queues[on.slot()].spare();
-        let made = transmit_as(&mut self.cx, self.internet, &hop, &mut departing, &mut packet);
-        self.cx.pool.unboxed(departing);
         match (made, hardware) {
             (Ok(()), NextHop::Known(hardware)) => {
                 packet.set_link_destination(hardware);

@@ -5,8 +5,8 @@ use core::net::IpAddr;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use fathom_record::{DropReason, Engine, SendReason};
-use fathom_wire::IpProtocol;
 use fathom_wire::internet::{icmpv4, icmpv6};
+use fathom_wire::{Instant, IpProtocol};
 use hashbrown::HashMap;
 
 use crate::context::Context;
@@ -53,6 +53,8 @@ pub struct IcmpEvent {
     pub sequence: u16,
     /// The hop limit of the answer when it arrived.
     pub hop_limit: u8,
+    /// When the answer came.
+    pub received_at: Instant,
     /// The data that came back: all of it in a reply, as much as was quoted in an error.
     pub payload: Bytes,
 }
@@ -246,7 +248,7 @@ impl IcmpLayer {
     pub(crate) fn fail_next(&mut self, cx: &mut Context<'_>, id: IcmpId) -> Option<usize> {
         match self.transmit(cx, id) {
             Transmission::Segment(departing) => Some(departing.header.len() + departing.payload_len()),
-            Transmission::Nothing => None,
+            Transmission::Packet { .. } | Transmission::Nothing => None,
         }
     }
 
@@ -266,6 +268,7 @@ impl IcmpLayer {
             kind: IcmpEventKind::EchoReply,
             sequence,
             hop_limit: arrived.hop_limit,
+            received_at: cx.now,
             payload: arrived.payload.slice(icmp::HEADER..),
         };
         match self.deliver(cx, id, event) {
@@ -296,6 +299,7 @@ impl IcmpLayer {
             kind: IcmpEventKind::Error { error: error.kind, destination: error.destination },
             sequence: u16::from_be_bytes([c, d]),
             hop_limit: error.hop_limit,
+            received_at: cx.now,
             payload: error.quoted.slice(icmp::HEADER..),
         };
         // A full socket loses the event, but the error was its.

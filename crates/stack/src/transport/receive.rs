@@ -6,6 +6,7 @@ use fathom_wire::IpProtocol;
 use crate::context::Context;
 use crate::packet::{Arrived, Disposition, IcmpErrorFor, Unreachable};
 use crate::transport::icmp::IcmpLayer;
+use crate::transport::raw::RawLayer;
 use crate::transport::tcp::TcpLayer;
 use crate::transport::udp::UdpLayer;
 
@@ -15,6 +16,7 @@ pub(crate) struct Transports {
     pub(crate) tcp: TcpLayer,
     pub(crate) udp: UdpLayer,
     pub(crate) icmp: IcmpLayer,
+    pub(crate) raw: RawLayer,
 }
 
 impl Transports {

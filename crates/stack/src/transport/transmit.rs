@@ -12,6 +12,7 @@ impl Transports {
             SocketId::Tcp(id) => self.tcp.transmit(cx, id, path),
             SocketId::Udp(id) => self.udp.transmit(cx, id, path),
             SocketId::Icmp(id) => self.icmp.transmit(cx, id),
+            SocketId::Raw(id) => self.raw.transmit(cx, id),
             SocketId::Listener(_) => Transmission::Nothing,
         }
     }

@@ -148,3 +148,20 @@ fn buffers_have_the_size_that_the_program_sets() {
     set(&mut host, id, |options| options.send_buffer = usize::MAX);
     assert_eq!(host.stack.udp(host.now, id).unwrap().options().send_buffer, 16 << 20, "the most there is");
 }
+
+/// A socket that talks to many could not tell whom an error concerns, unless it reads the reports.
+#[test]
+fn a_socket_without_a_peer_learns_of_errors_only_with_reports() {
+    for reports in [false, true] {
+        let mut host = Host::new().knows_neighbour();
+        let id = bind(&mut host, "0.0.0.0:7").unwrap();
+        set(&mut host, id, |options| options.report_errors = reports);
+        send(&mut host, id, 1, "192.0.2.2:9").unwrap();
+        let sent = host.sent();
+        let invoking = &sent[0][EthernetHeader::LEN..];
+        let refused = Icmpv4Message::DestinationUnreachable { code: 3, next_hop_mtu: 0, invoking };
+        host.receive_packet(&icmpv4_packet("192.0.2.2", "192.0.2.1", &refused));
+        let expected = if reports { Err(UdpError::Refused) } else { Ok(1) };
+        assert_eq!(send(&mut host, id, 1, "192.0.2.2:9"), expected);
+    }
+}
