@@ -124,6 +124,7 @@ impl Connection {
     /// the connection goes on, or ends by what the peer says to it. (Linux' clock stands still meanwhile.)
     fn slept(&mut self, late: Duration) {
         self.cold.progress_at += late;
+        self.cold.received_ms = self.cold.received_ms.wrapping_add(late.as_millis() as u32);
         if self.timers.close != Instant::MAX && self.state.is_opening() {
             self.timers.close += late;
         }

@@ -163,6 +163,30 @@ fn a_half_open_connection_that_slept_asks_once_more() {
     assert!(host.accept(listener).is_some());
 }
 
+/// A sleep between a keepalive probe and its answer is no silence.
+#[test]
+fn a_probe_whose_answer_waited_gives_nobody_up() {
+    for user_timeout in [None, Some(Duration::from_secs(30))] {
+        let mut host = Host::new();
+        let peer = host.established();
+        host.with_connection(peer.id, |connection, cx| {
+            connection.set_user_timeout(cx, user_timeout);
+            let (idle, interval) = (Duration::from_secs(10), Duration::from_secs(5));
+            connection.set_keepalive(cx, Some(crate::Keepalive { idle, interval, probes: 4 }));
+        });
+        let (_, probe) = host.next_sent(peer.id).unwrap();
+        assert_eq!((probe.len(), probe[0].seq), (1, peer.una - 1));
+        host.suspend(SLEEPS[1]);
+        host.fire();
+        assert_eq!(host.state(peer.id), Some(TcpStateName::Established), "{user_timeout:?}");
+        host.take(&peer.ack());
+        host.sends(peer.id);
+        host.pass(Duration::from_secs(9));
+        assert_eq!(host.state(peer.id), Some(TcpStateName::Established), "{user_timeout:?}");
+        assert_eq!(host.sends(peer.id), [], "the peer was heard");
+    }
+}
+
 /// Ten thousand timers that are overdue at once fire once each.
 #[test]
 fn waking_with_many_connections_costs_each_of_them_once() {
