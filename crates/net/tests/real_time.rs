@@ -257,3 +257,28 @@ fn a_task_that_panics_ends_alone() {
     let good = a.host().spawn(async { 7 });
     assert_eq!(within_limit(a.host(), good), Ok(7));
 }
+
+/// A program that sends and then waits for something else has nobody but the driver behind it. Answers that
+/// nobody reads keep that one busy meanwhile.
+#[test]
+fn no_datagram_is_left_behind_by_who_sends_and_goes_away() {
+    let (a, b) = pair(Conditions::default(), Conditions::default());
+    let (arrived, wait) = std::sync::mpsc::channel();
+    let server = blocking::UdpSocket::bind(b.host(), at("192.0.2.2:7")).unwrap();
+    server.set_read_timeout(Some(LIMIT)).unwrap();
+    let receiving = std::thread::spawn(move || {
+        let mut buffer = [0; 8];
+        while let Ok((4, _)) = server.recv_from(&mut buffer) {
+            server.send_to(&buffer[..4], at("192.0.2.1:9")).unwrap();
+            arrived.send(()).unwrap();
+        }
+    });
+    let client = a.host().udp_bind(at("192.0.2.1:8")).unwrap();
+    let _nobody_reads = a.host().udp_bind(at("192.0.2.1:9")).unwrap();
+    for number in 0..3_000u32 {
+        client.try_send_to(&number.to_be_bytes(), at("192.0.2.2:7")).unwrap();
+        wait.recv_timeout(LIMIT).unwrap_or_else(|_| panic!("number {number} was left behind"));
+    }
+    client.try_send_to(b"end", at("192.0.2.2:7")).unwrap();
+    receiving.join().unwrap();
+}

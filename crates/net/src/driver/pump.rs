@@ -163,6 +163,8 @@ impl Pump {
 
     /// The next time at which there is something to do for this host.
     pub(super) fn next(&self, host: &Host) -> Option<Instant> {
+        // The links first. Who finds a token taken by this has given the stack its work before, and a stack
+        // that has something to send says so by its deadline.
         let links = [self.receiver.take().next(), self.transmitter.take().next()];
         [host.poll_timeout(), self.timers.next()].into_iter().chain(links).flatten().min()
     }
