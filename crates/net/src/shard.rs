@@ -24,7 +24,7 @@ pub(crate) struct Shard {
 /// What the mutex of a shard protects.
 pub(crate) struct State {
     pub(crate) stack: Stack,
-    pub(crate) wakers: Wakers,
+    wakers: Wakers,
     /// To be woken when the mutex is free.
     woken: Vec<Waker>,
     /// The host has shut down: nothing that waits would ever be woken.
@@ -78,6 +78,11 @@ impl State {
     pub(crate) fn close(&mut self) {
         self.closed = true;
         self.wakers.take_all(&mut self.woken);
+    }
+
+    /// Has a task woken at the next event of a socket that concerns `interest`.
+    pub(crate) fn register(&mut self, socket: SocketId, interest: Interest, waker: &Waker) {
+        self.wakers.register(socket, interest, waker, &mut self.woken);
     }
 
     /// Wakes the tasks that wait for a direction of a socket.

@@ -69,7 +69,7 @@ impl<I: Copy + Into<SocketId>> Socket<I> {
                 if state.is_closed() {
                     return Err(host_closed());
                 }
-                state.wakers.register(self.id.into(), interest, cx.waker());
+                state.register(self.id.into(), interest, cx.waker());
             }
             result
         });
@@ -119,10 +119,10 @@ impl<I: Copy + Into<SocketId>> Socket<I> {
         let socket = self.id.into();
         // An error wakes the waiters of either direction.
         if interest.is_readable() || !interest.is_writable() {
-            state.wakers.register(socket, Interest::Read, cx.waker());
+            state.register(socket, Interest::Read, cx.waker());
         }
         if interest.is_writable() {
-            state.wakers.register(socket, Interest::Write, cx.waker());
+            state.register(socket, Interest::Write, cx.waker());
         }
     }
 

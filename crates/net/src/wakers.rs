@@ -23,6 +23,9 @@ const BOTH: Readiness = Readiness::ERROR.union(Readiness::CLOSED);
 ///
 /// A task that finds its socket not ready registers under the same lock, so no readiness comes between.
 /// An event wakes all who wait for its direction; each tries again, and registers again if it must.
+///
+/// Nobody says that a future was dropped. Wakers of such are found out by waking all when there are many:
+/// who still waits comes back.
 #[derive(Debug, Default)]
 pub(crate) struct Wakers {
     sockets: HashMap<SocketId, SocketWakers>,
@@ -34,18 +37,34 @@ struct SocketWakers {
     write: List,
 }
 
+/// How many wakers a list takes, beside the first, before it asks who still waits.
+const MANY: usize = 64;
+
 /// Wakers, of which there is mostly one: that takes no memory of its own.
 #[derive(Debug, Default)]
 struct List {
     first: Option<Waker>,
     more: Vec<Waker>,
+    asked: Option<Box<Asked>>,
+}
+
+/// What a list knows that had to ask who still waits.
+#[derive(Debug, Default)]
+struct Asked {
+    /// How many may be in the list before all are asked again.
+    places: usize,
+    /// Those who were asked last.
+    wakers: Vec<Waker>,
 }
 
 impl List {
-    fn add(&mut self, waker: &Waker) {
+    fn add(&mut self, waker: &Waker, woken: &mut Vec<Waker>) {
         // A task that polls again, from a loop or a timeout, is in the list already.
         if self.first.iter().chain(&self.more).any(|known| known.will_wake(waker)) {
             return;
+        }
+        if self.more.len() >= MANY {
+            self.ask(woken);
         }
         match self.first {
             None => self.first = Some(waker.clone()),
@@ -56,16 +75,39 @@ impl List {
     fn move_to(&mut self, woken: &mut Vec<Waker>) {
         woken.extend(self.first.take());
         woken.append(&mut self.more);
+        self.asked = None;
+    }
+
+    /// Asks all whether they still wait, unless half of them have said so before: who does wait must not be
+    /// asked for ever.
+    fn ask(&mut self, woken: &mut Vec<Waker>) {
+        let asked = self.asked.get_or_insert_default();
+        if self.more.len() < asked.places {
+            return;
+        }
+        let came_back = |waker: &&Waker| asked.wakers.iter().any(|asked| asked.will_wake(waker));
+        asked.places = 2 * self.more.iter().filter(came_back).count();
+        if self.more.len() >= asked.places {
+            asked.wakers.clone_from(&self.more);
+            woken.append(&mut self.more);
+        }
     }
 }
 
 impl Wakers {
-    /// Has `waker` woken at the next event of `socket` that concerns `interest`.
-    pub(crate) fn register(&mut self, socket: SocketId, interest: Interest, waker: &Waker) {
+    /// Has `waker` woken at the next event of `socket` that concerns `interest`. Others may have to be asked
+    /// whether they still wait; they are moved to `woken`.
+    pub(crate) fn register(
+        &mut self,
+        socket: SocketId,
+        interest: Interest,
+        waker: &Waker,
+        woken: &mut Vec<Waker>,
+    ) {
         let wakers = self.sockets.entry(socket).or_default();
         match interest {
-            Interest::Read => wakers.read.add(waker),
-            Interest::Write => wakers.write.add(waker),
+            Interest::Read => wakers.read.add(waker, woken),
+            Interest::Write => wakers.write.add(waker, woken),
         }
     }
 
@@ -133,9 +175,9 @@ mod tests {
         let (socket, mut wakers, mut woken) = (socket(), Wakers::default(), Vec::new());
         let tasks: Vec<Waker> = (0..3).map(|_| Waker::from(Arc::new(Task))).collect();
         for task in tasks.iter().chain(&tasks) {
-            wakers.register(socket, Interest::Read, task);
+            wakers.register(socket, Interest::Read, task, &mut woken);
         }
-        wakers.register(socket, Interest::Write, &tasks[0]);
+        wakers.register(socket, Interest::Write, &tasks[0], &mut woken);
 
         wakers.take(Event { socket, readiness: Readiness::READABLE }, &mut woken);
         assert_eq!(woken.len(), 3);
@@ -148,9 +190,36 @@ mod tests {
     }
 
     #[test]
+    fn wakers_of_futures_that_are_gone_do_not_pile_up() {
+        let (socket, mut wakers) = (socket(), Wakers::default());
+        let waiting: Vec<Waker> = (0..300).map(|_| Waker::from(Arc::new(Task))).collect();
+        let mut turns = 0;
+        for round in 0..10_000 {
+            let gone = Waker::from(Arc::new(Task));
+            let mut woken = Vec::new();
+            wakers.register(socket, Interest::Read, &gone, &mut woken);
+            if round == 0 {
+                woken.clone_from(&waiting);
+            }
+            // Those who still wait come back when they are asked, however often.
+            while let Some(asked) = woken.pop() {
+                if waiting.iter().any(|task| task.will_wake(&asked)) {
+                    turns += 1;
+                    wakers.register(socket, Interest::Read, &asked, &mut woken);
+                }
+            }
+        }
+        assert!(turns < 30_000, "{turns} turns of 300 tasks");
+        let mut woken = Vec::new();
+        wakers.take(Event { socket, readiness: Readiness::READABLE }, &mut woken);
+        assert!(woken.len() < 1_500, "{} wakers", woken.len());
+        assert!(waiting.iter().all(|task| woken.iter().any(|woken| woken.will_wake(task))), "nobody is lost");
+    }
+
+    #[test]
     fn who_waits_for_a_socket_that_is_closed_is_woken() {
         let (socket, mut wakers, mut woken) = (socket(), Wakers::default(), Vec::new());
-        wakers.register(socket, Interest::Write, Waker::noop());
+        wakers.register(socket, Interest::Write, Waker::noop(), &mut woken);
         wakers.forget(socket, &mut woken);
         assert_eq!(woken.len(), 1);
         assert!(wakers.sockets.is_empty());
