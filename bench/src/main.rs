@@ -9,15 +9,18 @@ mod ends;
 mod idle_memory;
 mod pairs;
 mod request_reply;
+mod tap;
 
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ends::Form;
 
 /// The benchmarks, in the order in which they run.
-const BENCHMARKS: [(&str, fn()); 4] = [
+const BENCHMARKS: [(&str, fn()); 5] = [
     ("bulk", bulk::run),
     ("connections", connections::run),
+    ("tap", tap::run),
     ("request-reply", request_reply::run),
     ("idle-memory", idle_memory::run),
 ];
@@ -45,7 +48,15 @@ fn main() -> ExitCode {
             run();
         }
     }
-    ExitCode::SUCCESS
+    if FAILED.load(Ordering::Relaxed) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// Whether a benchmark could not be run to its end.
+static FAILED: AtomicBool = AtomicBool::new(false);
+
+/// Notes that a benchmark, which has said why, could not be run to its end.
+fn failed() {
+    FAILED.store(true, Ordering::Relaxed);
 }
 
 /// A fixed amount of work by one stack, for a profiler that counts instructions.
