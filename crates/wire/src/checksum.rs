@@ -110,8 +110,15 @@ impl Checksum {
 #[inline]
 pub fn sum(bytes: &[u8]) -> u16 {
     let (total, rest) = if bytes.len() < LONG { (0, bytes) } else { sum_chunks(bytes) };
+    let (pairs, rest) = rest.as_chunks::<8>();
+    let mut total = pairs.iter().fold(total, |total, pair| {
+        let pair = u64::from_ne_bytes(*pair);
+        total + (pair & 0xffff_ffff) + (pair >> 32)
+    });
     let (words, rest) = rest.as_chunks::<4>();
-    let total = words.iter().fold(total, |total, word| total + u64::from(u32::from_ne_bytes(*word)));
+    if let [word] = words {
+        total += u64::from(u32::from_ne_bytes(*word));
+    }
     let last = match *rest {
         [a, b, c] => [a, b, c, 0],
         [a, b] => [a, b, 0, 0],

@@ -155,20 +155,20 @@ impl Parts<'_> {
         self.notice_changes();
         while let Some(socket) = self.cx.sendable.pop_fresh() {
             match self.next_hop(socket) {
-                Ok(hop) => self.cx.sendable.file(socket, hop.interface),
+                Ok((hop, _)) => self.cx.sendable.file(socket, hop.interface),
                 Err(Idle::Nothing) => self.cx.sendable.release(socket),
                 Err(Idle::Stranded) => self.cx.sendable.strand(socket),
             }
         }
     }
 
-    /// The first hop of what the socket sends next. A socket without a route is told; a connection waits for
+    /// The first hop of what the socket sends next, and where that goes in the end. A socket without a route is told; a connection waits for
     /// another.
-    fn next_hop(&mut self, socket: SocketId) -> Result<Hop, Idle> {
+    fn next_hop(&mut self, socket: SocketId) -> Result<(Hop, IpAddr), Idle> {
         loop {
             let flow = self.flow(socket).ok_or(Idle::Nothing)?;
             let reason = match self.internet.first_hop(flow.source, flow.destination, flow.via) {
-                Ok(hop) => return Ok(hop),
+                Ok(hop) => return Ok((hop, flow.destination)),
                 Err(reason) => reason,
             };
             if !self.fail(socket, None, reason) {
@@ -217,8 +217,8 @@ impl Parts<'_> {
 
     /// Lets a socket send one packet. Its frames, if it sends one, are the next of the interface.
     pub(super) fn pull(&mut self, on: InterfaceId, socket: SocketId) {
-        let hop = match self.next_hop(socket) {
-            Ok(hop) => hop,
+        let (hop, destination) = match self.next_hop(socket) {
+            Ok(next) => next,
             Err(Idle::Nothing) => return,
             Err(Idle::Stranded) => return self.cx.sendable.strand(socket),
         };
@@ -226,10 +226,9 @@ impl Parts<'_> {
             return self.cx.sendable.file(socket, hop.interface);
         }
         let Some(hardware) = self.ready(&hop, socket) else { return };
-        let Some(flow) = self.flow(socket) else { return };
-        let path = path(&self.cx, self.internet, &hop, flow.destination);
+        let path = path(&self.cx, self.internet, &hop, destination);
         if let SocketId::Udp(id) = socket {
-            self.loop_back(on, id, flow.destination, &path);
+            self.loop_back(on, id, destination, &path);
         }
         let transmission = self.transports.transmit(&mut self.cx, socket, &path);
         let (mut packet, cause, len, made) = match transmission {
@@ -248,7 +247,9 @@ impl Parts<'_> {
             }
             Transmission::Nothing => return,
         };
-        self.cx.sendable.push_back(socket, on);
+        if self.flow(socket).is_some() {
+            self.cx.sendable.push_back(socket, on);
+        }
         match (made, hardware) {
             (Ok(()), NextHop::Known(hardware)) => {
                 packet.set_link_destination(hardware);

@@ -89,6 +89,8 @@ pub(crate) struct TcpLayer {
     listeners: Slab<Listener>,
     listening: ListenerTable,
     flows: FlowTable<FlowRef>,
+    /// The connection of the last segment. Most segments are for the connection that the one before was for.
+    recent: Option<Key>,
     /// The number of the last conversation.
     last_flow: u64,
     /// Where the search for an ephemeral port goes on.
@@ -110,6 +112,7 @@ impl TcpLayer {
             listeners: Slab::new(),
             listening: ListenerTable::default(),
             flows: FlowTable::new(random.table.bytes()),
+            recent: None,
             last_flow: 0,
             next_port: 0,
             resets: TokenBucket::new(config.resets_per_second, config.resets_per_second),

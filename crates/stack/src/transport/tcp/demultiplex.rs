@@ -54,28 +54,41 @@ impl TcpLayer {
         let mut data = arrived.payload;
         data.advance(TcpHeader::data_offset(&data));
         let segment_size = arrived.segment_size.map_or(data.len(), |size| usize::from(NonZeroU16::get(size)));
+        let segment = Segment {
+            header: &header,
+            seq: header.seq,
+            flags: header.flags,
+            data,
+            followers: arrived.followers,
+            segment_size,
+            cause: arrived.cause,
+        };
+        if let Some(key) = self.recent.filter(|key| self.leads_to(*key, &tuple)) {
+            return self.receive_connected(cx, key, segment);
+        }
         let way = Way {
             tuple,
             hash: self.flows.hash(&tuple),
-            segment: Segment {
-                header: &header,
-                seq: header.seq,
-                flags: header.flags,
-                data,
-                followers: arrived.followers,
-                segment_size,
-                cause: arrived.cause,
-            },
+            segment,
             mtu: arrived.mtu,
             routed: arrived.routed,
             on: arrived.interface,
         };
         match self.find(way.hash, &tuple) {
-            Some(FlowRef::Connection(key)) => self.receive_connected(cx, key, way.segment),
+            Some(FlowRef::Connection(key)) => {
+                self.recent = Some(key);
+                self.receive_connected(cx, key, way.segment)
+            }
             Some(FlowRef::HalfOpen(key)) => self.receive_half_open(cx, key, way.segment),
             Some(FlowRef::TimeWait(key)) => self.receive_time_wait(cx, key, way),
             None => self.receive_new(cx, way, None),
         }
+    }
+
+    /// Whether the segments of a tuple go to the connection `key`, as the table of flows would say.
+    fn leads_to(&self, key: Key, tuple: &FourTuple) -> bool {
+        let connection = self.connections.get(key);
+        connection.is_some_and(|it| it.tuple == *tuple && !it.flags.contains(Flags::DETACHED))
     }
 
     /// Where the segments of a tuple go.
