@@ -139,7 +139,9 @@ fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
 fn read_all(stream: &mut impl Read) -> io::Result<f64> {
     let mut buffer = vec![0; CHUNK];
     // The clock starts with the first bytes, which do not count.
-    stream.read(&mut buffer)?;
+    if stream.read(&mut buffer)? == 0 {
+        return Err(ErrorKind::UnexpectedEof.into());
+    }
     let started = Instant::now();
     let mut bytes = 0;
     loop {
