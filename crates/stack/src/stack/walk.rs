@@ -1,5 +1,6 @@
 //! A walk over all sockets, for those who look on.
 
+use alloc::boxed::Box;
 use core::net::SocketAddr;
 
 use fathom_record::{FlowId, TcpStateName};
@@ -53,7 +54,7 @@ pub enum SocketEntry {
         /// The peer's.
         remote: SocketAddr,
         /// What there is to know of it.
-        info: TcpInfo,
+        info: Box<TcpInfo>,
         /// Data written and not acknowledged, in bytes.
         unacknowledged: usize,
     },
@@ -99,11 +100,11 @@ impl Stack {
         let SocketCursor { kind, slot } = cursor;
         let (tcp, config) = (&self.transports.tcp, &self.shared.config.tcp);
         let next = match kind {
-            Kind::Listener => tcp.walk_listeners(slot, slots, |entry| each(entry)),
-            Kind::Connection => tcp.walk_connections(slot, slots, config, |entry| each(entry)),
-            Kind::HalfOpen => tcp.walk_half_open(slot, slots, |entry| each(entry)),
-            Kind::TimeWait => tcp.walk_time_wait(slot, slots, |entry| each(entry)),
-            Kind::Udp => self.transports.udp.walk(slot, slots, |entry| each(entry)),
+            Kind::Listener => tcp.walk_listeners(slot, slots, &mut each),
+            Kind::Connection => tcp.walk_connections(slot, slots, config, &mut each),
+            Kind::HalfOpen => tcp.walk_half_open(slot, slots, &mut each),
+            Kind::TimeWait => tcp.walk_time_wait(slot, slots, &mut each),
+            Kind::Udp => self.transports.udp.walk(slot, slots, &mut each),
         };
         match (next, kind) {
             (Some(slot), kind) => Some(SocketCursor { kind, slot }),

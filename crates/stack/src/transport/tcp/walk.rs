@@ -1,5 +1,6 @@
 //! TCP's part of a walk over all sockets.
 
+use alloc::boxed::Box;
 use core::net::SocketAddr;
 
 use fathom_record::{FlowId, TcpStateName};
@@ -41,7 +42,7 @@ impl TcpLayer {
                 flow: connection.flow(),
                 local: connection.local(),
                 remote: connection.remote(),
-                info: connection.info(config),
+                info: Box::new(connection.info(config)),
                 unacknowledged: connection.send_buffer.len(),
             });
         }
