@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::future::poll_fn;
 use std::io::ErrorKind;
 use std::net::IpAddr;
 
@@ -32,12 +33,15 @@ fn packets_of_a_protocol_of_ones_own_go_both_ways_over_both_families() {
                 );
                 assert_eq!(client.send(b"hello").await.unwrap(), 5);
                 server.ready(Interest::READABLE).await.unwrap();
-                let packet = server.recv_packet().await.unwrap();
+                let packet = poll_fn(|cx| server.poll_recv_packet(cx)).await.unwrap();
                 assert_eq!((packet.source, packet.destination), (ip(ours), ip(theirs)));
                 assert_eq!((&packet.data[header..], packet.interface), (&b"hello"[..], Some(net.eth_b)));
                 server.send_to(b"hi", packet.source).await.unwrap();
+                poll_fn(|cx| server.poll_send_to(cx, b"again", packet.source)).await.unwrap();
                 let mut out = [0; 64];
                 assert_eq!(client.recv_from(&mut out).await.unwrap(), (header + 2, ip(theirs)));
+                let again = client.recv_packet().await.unwrap();
+                assert_eq!(&again.data[header..], b"again");
                 let nothing = client.try_recv_from(&mut out).unwrap_err();
                 assert_eq!(nothing.kind(), ErrorKind::WouldBlock);
             })
