@@ -169,6 +169,24 @@ fn frames_that_the_device_has_no_room_for_wait_for_it() {
 }
 
 #[test]
+fn frames_that_waited_for_a_device_that_fails_are_counted() {
+    let (a, raw) = MemoryDevice::pair(1500).unwrap();
+    let a = host("a", Attachment::new(a), "192.0.2.1/24");
+    let socket = a.host().udp_bind(at("192.0.2.1:0")).unwrap();
+    while socket.try_send_to(&[0; 1000], at("224.0.0.251:7")).is_ok() {}
+    drop(raw);
+    within_limit(a.host(), a.device_failed());
+    // Whoever looks next counts them, if that was not done yet.
+    let lost =
+        || a.host().stack(|stack, _| stack.counters().dropped(fathom_record::DropReason::InterfaceDown));
+    within_limit(a.host(), async {
+        while lost() == 0 {
+            a.host().sleep(Duration::from_millis(1)).await;
+        }
+    });
+}
+
+#[test]
 fn deadlines_that_a_program_brings_about_are_kept() {
     let (a, raw) = MemoryDevice::pair(1500).unwrap();
     let (mut receive, _transmit) = Box::new(raw).split();

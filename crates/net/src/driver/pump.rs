@@ -104,17 +104,20 @@ impl Pump {
 
     /// Takes in what has arrived, or has it done by the thread that is at it.
     pub(super) fn receive(&self, host: &Host) {
-        self.receiver.run(|receiver| {
+        let left = self.receiver.run(|receiver| {
             for (interface, error) in receiver.receive(host, self.clock.now()) {
                 self.failed(host, interface, error);
             }
             self.wakeup.not_later_than(receiver.next());
         });
+        if left {
+            self.wakeup.now();
+        }
     }
 
     /// Transmits what is to leave, or has it done by the thread that is at it.
     pub(super) fn transmit(&self, host: &Host) {
-        self.transmitter.run(|transmitter| {
+        let left = self.transmitter.run(|transmitter| {
             for (interface, error) in transmitter.transmit(host, &self.clock) {
                 self.failed(host, interface, error);
             }
@@ -124,6 +127,9 @@ impl Pump {
             }
             self.wakeup.not_later_than(transmitter.next());
         });
+        if left {
+            self.wakeup.now();
+        }
     }
 
     /// Waits for `signal` and takes it. The calling thread looks at the devices itself for a while.
@@ -213,6 +219,10 @@ impl Pump {
         host.close();
         self.timers.wake_all();
         self.transmit(host);
+        // What is left after a turn has nobody else to send it.
+        while self.transmitter.take().has_more() {
+            self.transmit(host);
+        }
         *self.receiver.take() = Receiver::default();
         *self.transmitter.take() = Transmitter::default();
         lock(&self.ports).clear();

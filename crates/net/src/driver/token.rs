@@ -6,6 +6,9 @@ use std::sync::{Mutex, MutexGuard, TryLockError};
 
 use crate::sync::lock;
 
+/// How often a thread does the work that others leave to it, before it leaves some itself.
+const ROUNDS: usize = 16;
+
 /// A value that one thread at a time works on, and work that waits for it.
 ///
 /// A thread with work leaves a mark first and then tries to take the token. If another thread has it, the
@@ -22,22 +25,30 @@ impl<T> Token<T> {
 
     /// Has `work` done once from here on, by this thread or by the one that has the token.
     ///
-    /// All threads must mean the same work. It must not wait for anything.
-    pub(crate) fn run(&self, mut work: impl FnMut(&mut T)) {
+    /// All threads must mean the same work. It must not wait for anything. A thread that found others' work
+    /// again and again leaves it, and gives true: somebody who has nothing better to do must run it.
+    #[must_use]
+    pub(crate) fn run(&self, mut work: impl FnMut(&mut T)) -> bool {
         self.marked.store(true, Ordering::SeqCst);
         // Between the mark and the look at the lock here, and between the unlocking and the look at the
         // mark below, there is a fence: so of two threads that meet, one sees what the other did.
         fence(Ordering::SeqCst);
+        let mut rounds = 0;
         while self.marked.load(Ordering::SeqCst) {
+            if rounds == ROUNDS {
+                return true;
+            }
             let Some(mut value) = self.try_take() else {
-                return;
+                return false;
             };
-            while self.marked.swap(false, Ordering::SeqCst) {
+            while rounds < ROUNDS && self.marked.swap(false, Ordering::SeqCst) {
                 work(&mut value);
+                rounds += 1;
             }
             drop(value);
             fence(Ordering::SeqCst);
         }
+        false
     }
 
     /// Takes the token, waiting for it if need be: for changes of the value itself, which are rare.
@@ -69,14 +80,26 @@ mod tests {
     fn work_that_comes_while_the_token_is_taken_is_done_by_its_holder() {
         let token = Token::new(0);
         let mut inside = true;
-        token.run(|count| {
+        let left = token.run(|count| {
             *count += 1;
             if std::mem::take(&mut inside) {
                 // As another thread would, while this one has the token.
-                token.run(|_| unreachable!("the token is taken"));
+                assert!(!token.run(|_| unreachable!("the token is taken")));
             }
         });
+        assert!(!left);
         assert_eq!(*token.take(), 2);
+    }
+
+    #[test]
+    fn a_thread_does_not_do_the_work_of_others_without_end() {
+        let token = Token::new(0);
+        let left = token.run(|count| {
+            *count += 1;
+            assert!(!token.run(|_| unreachable!("the token is taken")));
+        });
+        assert!(left);
+        assert_eq!(*token.take(), ROUNDS);
     }
 
     #[test]
@@ -95,7 +118,7 @@ mod tests {
             for round in 0..ROUNDS {
                 meet(4 * round + 2);
                 waiting.fetch_add(1, Ordering::SeqCst);
-                token.run(|()| waiting.store(0, Ordering::SeqCst));
+                assert!(!token.run(|()| waiting.store(0, Ordering::SeqCst)));
                 meet(4 * round + 4);
                 assert_eq!(waiting.load(Ordering::SeqCst), 0, "round {round}");
             }

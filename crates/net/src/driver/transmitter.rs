@@ -19,6 +19,10 @@ use crate::Host;
 
 /// Frames taken from the stack at a time.
 const FRAMES_AT_ONCE: usize = 32;
+/// Frames, and bytes, that one device gets in a turn. Then the others have theirs, and a program's thread that
+/// transmits for all goes back to its own business.
+const FRAMES_A_TURN: usize = 256;
+const BYTES_A_TURN: usize = 4 << 20;
 /// Parts of one frame: its headers, and as many slices as a `Transmit` can hold, with room to spare.
 const PARTS: usize = 16;
 
@@ -27,6 +31,19 @@ const PARTS: usize = 16;
 pub(super) struct Transmitter {
     ports: Vec<TransmitPort>,
     became_blocked: bool,
+    /// A turn ended before the stack had nothing more.
+    more: bool,
+}
+
+/// What ended a device's turn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// The stack has nothing more.
+    Done,
+    /// The device has no room.
+    Blocked,
+    /// Others are to have theirs.
+    Over,
 }
 
 #[derive(Debug)]
@@ -45,17 +62,26 @@ impl Transmitter {
         self.ports.push(port);
     }
 
-    /// Transmits until the stack has nothing more or the devices have no room. Devices that failed are told.
+    /// Transmits what the stack has, as far as the devices have room and one turn goes. Devices that failed are
+    /// told.
     pub(super) fn transmit(&mut self, host: &Host, clock: &Clock) -> Vec<(InterfaceId, io::Error)> {
         let mut failed = Vec::new();
-        for port in self.ports.iter_mut().filter(|port| !port.port.is_gone()) {
+        self.more = false;
+        for port in &mut self.ports {
+            if port.port.is_gone() {
+                port.give_up(host);
+                continue;
+            }
             match port.transmit(host, clock) {
-                Ok(blocked) => {
+                Ok(turn) => {
+                    let blocked = turn == Turn::Blocked;
                     let before = port.port.blocked.swap(blocked, Ordering::AcqRel);
                     self.became_blocked |= blocked && !before;
+                    self.more |= turn == Turn::Over;
                 }
                 Err(error) => {
                     port.port.gone.store(true, Ordering::Release);
+                    port.give_up(host);
                     failed.push((port.interface, error));
                 }
             }
@@ -68,8 +94,17 @@ impl Transmitter {
         std::mem::take(&mut self.became_blocked)
     }
 
-    /// When the next frame leaves an impaired link.
+    /// Whether a turn ended before the stack had nothing more.
+    pub(super) fn has_more(&self) -> bool {
+        self.more
+    }
+
+    /// When there is something to transmit again: at once when a turn ended early, else when the next frame
+    /// leaves an impaired link.
     pub(super) fn next(&self) -> Option<Instant> {
+        if self.more {
+            return Some(Instant::ZERO);
+        }
         let ports = self.ports.iter().filter(|port| port.waiting.is_empty());
         ports.filter_map(|port| port.impairment.as_ref()?.next_delivery()).min()
     }
@@ -85,24 +120,37 @@ impl TransmitPort {
         TransmitPort { interface, half, port, waiting: VecDeque::new(), impairment }
     }
 
-    /// Whether the device has run out of room is told.
-    fn transmit(&mut self, host: &Host, clock: &Clock) -> io::Result<bool> {
+    /// One turn. What ended it is told.
+    fn transmit(&mut self, host: &Host, clock: &Clock) -> io::Result<Turn> {
+        let (mut frames, mut bytes) = (0, 0);
         loop {
             while let Some(frame) = self.waiting.front() {
+                if frames == FRAMES_A_TURN || bytes >= BYTES_A_TURN {
+                    return Ok(Turn::Over);
+                }
                 match write(&mut *self.half, frame) {
                     Ok(()) => {}
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Turn::Blocked),
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                     Err(error) => {
                         let reason = lost(&error).ok_or(error)?;
                         host.record_drop(self.interface, reason, frame.len(), frame.cause);
                     }
                 }
+                frames += 1;
+                bytes += frame.len();
                 self.waiting.pop_front();
             }
             if self.pull(host, clock.now()) == 0 {
-                return Ok(false);
+                return Ok(Turn::Done);
             }
+        }
+    }
+
+    /// The device is gone: so is what waited for it.
+    fn give_up(&mut self, host: &Host) {
+        for frame in self.waiting.drain(..) {
+            host.record_drop(self.interface, DropReason::InterfaceDown, frame.len(), frame.cause);
         }
     }
 
