@@ -214,22 +214,3 @@ fn a_fin_behind_a_hole_is_reported_with_its_sequence_number() {
     let sent = answer(&mut host, &peer, 0, 100);
     assert_eq!(sent, []);
 }
-
-#[test]
-fn what_is_displaced_for_the_first_hole_is_reported_no_more() {
-    let mut host = Host::new();
-    let peer = established(&mut host, true);
-    for island in 0..1000 {
-        host.take(&piece(&peer, 2 + 2 * island, 1));
-    }
-    host.sends(peer.id);
-    // The memory for pieces is used up: the island furthest behind gives way.
-    let before = host.memory.in_use();
-    for (at, len) in [(2500, 400), (2001, 1)] {
-        host.take(&piece(&peer, at, len));
-    }
-    assert!(host.memory.in_use() <= before + 1000);
-    let held = host.layer.get(peer.id).unwrap().reassembly.as_ref().unwrap().blocks();
-    let sent = host.sends(peer.id);
-    assert!(sent.iter().all(|seg| blocks(seg).len() <= 3.min(held)));
-}
