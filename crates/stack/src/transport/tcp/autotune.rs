@@ -92,11 +92,14 @@ impl Connection {
             // In the middle of reading what a batch has brought; what is left tells nothing yet.
             return;
         }
-        let taken = taken.saturating_sub(queued);
+        // A round may have been longer than a round trip.
+        let in_one = u128::from(taken) * rtt.as_nanos() / elapsed.as_nanos().max(1);
+        let taken = u64::try_from(in_one).unwrap_or(u64::MAX).saturating_sub(queued);
         (rate.since, rate.read) = (cx.now, read);
         let segment = u64::from(self.rcv.rmss);
         let best = u64::from(rate.best.max(INITIAL_SEGMENTS * self.rcv.rmss)).max(1);
-        if taken <= best {
+        if taken <= best || cx.memory.is_tight() {
+            // What memory holds back now may grow later.
             return;
         }
         rate.best = u32::try_from(taken).unwrap_or(u32::MAX);
@@ -104,7 +107,7 @@ impl Connection {
         let growth = u128::from(next_round) * u128::from(taken - best) / u128::from(best);
         let wanted = usize::try_from(u128::from(next_round) + 2 * growth).unwrap_or(usize::MAX);
         let wanted = wanted.min(cx.config.tcp.max_receive_buffer);
-        if wanted > self.rcv.capacity as usize && !cx.memory.is_tight() {
+        if wanted > self.rcv.capacity as usize {
             self.rcv.resize(wanted);
         }
     }
