@@ -317,8 +317,8 @@ fn is_delivered(host: &Host) -> bool {
     let mut delivered = true;
     let mut cursor = Some(SocketCursor::default());
     while let (true, Some(from)) = (delivered, cursor) {
-        cursor = host.stack(|stack, _| {
-            stack.walk_sockets(from, SLOTS_AT_ONCE, |entry| {
+        cursor = host.stack(|stack, now| {
+            stack.walk_sockets(now, from, SLOTS_AT_ONCE, |entry| {
                 if let SocketEntry::Connection { unacknowledged, .. } = entry {
                     delivered &= unacknowledged == 0;
                 }

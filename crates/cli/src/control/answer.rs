@@ -25,9 +25,9 @@ impl Source {
         let mut cursor = Some(SocketCursor::default());
         while let Some(from) = cursor {
             let mut entries = Vec::new();
-            cursor = self
-                .host
-                .stack(|stack, _| stack.walk_sockets(from, SLOTS_AT_ONCE, |entry| entries.push(entry)));
+            cursor = self.host.stack(|stack, now| {
+                stack.walk_sockets(now, from, SLOTS_AT_ONCE, |entry| entries.push(entry))
+            });
             for entry in entries {
                 count += 1;
                 writeln!(out, "{}", json!({ "version": VERSION, "socket": socket(&entry) }))?;
@@ -82,8 +82,8 @@ impl Source {
         let mut states: std::collections::BTreeMap<String, u64> = std::collections::BTreeMap::new();
         let mut cursor = Some(SocketCursor::default());
         while let Some(from) = cursor {
-            cursor = self.host.stack(|stack, _| {
-                stack.walk_sockets(from, SLOTS_AT_ONCE, |entry| {
+            cursor = self.host.stack(|stack, now| {
+                stack.walk_sockets(now, from, SLOTS_AT_ONCE, |entry| {
                     *states.entry(state(&entry)).or_default() += 1;
                 })
             });

@@ -4,10 +4,11 @@ use alloc::boxed::Box;
 use core::net::SocketAddr;
 
 use fathom_record::{FlowId, TcpStateName};
+use fathom_wire::Instant;
 
 use super::Stack;
 use crate::socket::{ListenerId, TcpId, UdpId};
-use crate::transport::tcp::{ListenAt, TcpInfo};
+use crate::transport::tcp::{Connection, ListenAt, TcpInfo};
 
 /// Where a walk over the sockets of a stack goes on. The default is its beginning.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -93,15 +94,21 @@ impl Stack {
     /// Costs a look at each place, occupied or not: whoever holds a lock lets it go between two steps.
     pub fn walk_sockets(
         &self,
+        now: Instant,
         cursor: SocketCursor,
         slots: usize,
         mut each: impl FnMut(SocketEntry),
     ) -> Option<SocketCursor> {
         let SocketCursor { kind, slot } = cursor;
-        let (tcp, config) = (&self.transports.tcp, &self.shared.config.tcp);
+        let tcp = &self.transports.tcp;
         let next = match kind {
             Kind::Listener => tcp.walk_listeners(slot, slots, &mut each),
-            Kind::Connection => tcp.walk_connections(slot, slots, config, &mut each),
+            Kind::Connection => {
+                let info = |connection: &Connection| {
+                    connection.info(now, &self.shared.config.tcp, &self.shared.memory)
+                };
+                tcp.walk_connections(slot, slots, info, &mut each)
+            }
             Kind::HalfOpen => tcp.walk_half_open(slot, slots, &mut each),
             Kind::TimeWait => tcp.walk_time_wait(slot, slots, &mut each),
             Kind::Udp => self.transports.udp.walk(slot, slots, &mut each),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::vec::Vec;
 
 use fathom_record::TcpStateName;
+use fathom_wire::Instant;
 
 use super::Pair;
 use super::connections::{connect, established, listen};
@@ -15,7 +16,7 @@ fn walk(stack: &Stack, slots: usize) -> (Vec<SocketEntry>, usize) {
     let mut cursor = Some(SocketCursor::default());
     while let Some(from) = cursor {
         let before = seen.len();
-        cursor = stack.walk_sockets(from, slots, |entry| seen.push(entry));
+        cursor = stack.walk_sockets(Instant::ZERO, from, slots, |entry| seen.push(entry));
         assert!(seen.len() - before <= slots, "a step looks at no more than it may");
         steps += 1;
         assert!(steps < 10_000, "a walk ends");

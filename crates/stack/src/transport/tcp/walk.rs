@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 
 use fathom_record::{FlowId, TcpStateName};
 
-use super::{TcpConfig, TcpLayer};
+use super::{Connection, TcpInfo, TcpLayer};
 use crate::socket::{ListenerId, TcpId};
 use crate::stack::SocketEntry;
 use crate::table::FourTuple;
@@ -33,7 +33,7 @@ impl TcpLayer {
         &self,
         from: u32,
         slots: usize,
-        config: &TcpConfig,
+        info: impl Fn(&Connection) -> TcpInfo,
         mut each: impl FnMut(SocketEntry),
     ) -> Option<u32> {
         for (key, connection) in self.connections.part(from, slots) {
@@ -42,7 +42,7 @@ impl TcpLayer {
                 flow: connection.flow(),
                 local: connection.local(),
                 remote: connection.remote(),
-                info: Box::new(connection.info(config)),
+                info: Box::new(info(connection)),
                 unacknowledged: connection.send_buffer.len(),
             });
         }

@@ -383,7 +383,9 @@ fn a_program_that_lingers_hears_when_all_is_delivered() {
 
 #[test]
 fn the_congestion_controller_is_the_stacks_unless_chosen_and_can_be_changed() {
-    let name = |host: &Host, id| host.layer.get(id).unwrap().info(&host.config.tcp).congestion_control;
+    let name = |host: &Host, id| {
+        host.layer.get(id).unwrap().info(host.now, &host.config.tcp, &host.memory).congestion_control
+    };
     for (of_stack, chosen, expected) in [
         (CongestionAlgorithm::Cubic, None, "cubic"),
         (CongestionAlgorithm::Reno, None, "reno"),
