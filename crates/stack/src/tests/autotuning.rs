@@ -116,7 +116,7 @@ fn a_slow_reader_gets_no_larger_buffer() {
         write(&mut pair, a, &mut written, usize::MAX);
         pair.drive_for(Duration::from_millis(200));
         let mut tcp = pair.b.stack.tcp(pair.now, b).unwrap();
-        while tcp.recv(&mut [0; 10_000]).is_ok() {}
+        let _ = tcp.recv(&mut vec![0; 64 << 10]);
     }
     assert_eq!(pair.b.stack.tcp(pair.now, b).unwrap().receive_buffer(), 64 << 10);
 }
