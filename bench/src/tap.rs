@@ -57,7 +57,7 @@ fn measure() -> io::Result<()> {
         ("smoltcp 0.14, over TAP", Box::new(Smoltcp::new(&near)?)),
         ("kernel to kernel, over veth", Box::new(Kernel::new(&near, &far)?)),
     ];
-    println!("{:<40} {:>13} {:>13}   fathom / other", "", "fathom", "other");
+    println!("{:<44} {:>13} {:>13}   fathom / other", "", "fathom", "other");
     for (name, other) in &mut others {
         for (direction, rate) in [("to", up as Measurement), ("from", down)] {
             let mut error = None;
@@ -75,7 +75,7 @@ fn measure() -> io::Result<()> {
             }
             let gbits = |rate: f64| rate * 8.0 / 1e9;
             println!(
-                "{:<40} {:>6.2} Gbit/s {:>6.2} Gbit/s   {}",
+                "{:<44} {:>6.2} Gbit/s {:>6.2} Gbit/s   {}",
                 format!("{direction} the kernel; {name}"),
                 gbits(pairs.ours()),
                 gbits(pairs.theirs()),
