@@ -168,7 +168,7 @@ fn command_lines_that_make_no_sense() {
             &["get", "http://h/", "--via", "lab", "-o", "x", "--write", "x"],
             "the body and --write would overwrite each other in x; ",
         ),
-        (&["serve"], "unrecognized subcommand 'serve'"),
+        (&["mail"], "unrecognized subcommand 'mail'"),
     ] {
         fathom(words).failed(2, line);
     }

@@ -16,7 +16,7 @@ use super::ack::AckState;
 use super::autotune::ReadRate;
 use super::congestion::{CongestionAlgorithm, Controller};
 use super::flight::Flight;
-use super::info::Statistics;
+use super::info::{Repeats, Statistics};
 use super::keepalive::RareTimers;
 use super::limits::LimitTimes;
 use super::options::Negotiated;
@@ -192,11 +192,19 @@ pub(super) struct Cold {
     pub(super) trace: Option<Box<Trace>>,
 }
 
-/// What a connection needs that reads much, or has a timer of convenience.
+/// What a connection needs that reads much, sent something again, or has a timer of convenience.
 #[derive(Debug, Default)]
 pub(super) struct Extra {
     pub(super) rare: RareTimers,
     pub(super) read_rate: Option<ReadRate>,
+    pub(super) repeats: Repeats,
+}
+
+impl Cold {
+    /// The counters of what was sent again.
+    pub(super) fn repeats(&mut self) -> &mut Repeats {
+        &mut self.extra.get_or_insert_default().repeats
+    }
 }
 
 /// What is kept only while records are.

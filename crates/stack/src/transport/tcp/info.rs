@@ -17,10 +17,18 @@ pub(super) struct Statistics {
     pub(super) segments_received: u32,
     pub(super) bytes_sent: u64,
     pub(super) bytes_acked: u64,
-    pub(super) bytes_retransmitted: u64,
-    pub(super) retransmits: u32,
     pub(super) dup_acks: u32,
-    pub(super) dsacks: u32,
+}
+
+/// Counters of what was sent again: only a connection that did has them.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Repeats {
+    /// Bytes of data.
+    pub(super) bytes: u64,
+    /// Segments, a SYN included.
+    pub(super) segments: u64,
+    /// Duplicates that the peer reported (RFC 2883).
+    pub(super) dsacks: u64,
 }
 
 /// A connection at one moment. Sizes are in bytes.
@@ -134,6 +142,7 @@ impl Connection {
         let times = self.cold.limit_times.times(now);
         let controller = self.congestion.get();
         let statistics = &self.cold.statistics;
+        let repeats = self.cold.extra.as_ref().map_or(Repeats::default(), |extra| extra.repeats);
         let counts = self.recovery.counts();
         let sent = self.snd.nxt.distance_from(self.snd.una) as usize;
         TcpInfo {
@@ -185,10 +194,10 @@ impl Connection {
             bytes_sent: statistics.bytes_sent,
             bytes_acked: statistics.bytes_acked,
             bytes_received: self.rcv.position,
-            bytes_retrans: statistics.bytes_retransmitted,
-            retransmits: u64::from(statistics.retransmits),
+            bytes_retrans: repeats.bytes,
+            retransmits: repeats.segments,
             dup_acks: u64::from(statistics.dup_acks),
-            dsack_dups: u64::from(statistics.dsacks),
+            dsack_dups: repeats.dsacks,
         }
     }
 }

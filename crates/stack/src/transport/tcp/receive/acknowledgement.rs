@@ -45,8 +45,7 @@ impl Connection {
         }
         let sack = &segment.header.options.sack;
         if !sack.is_empty() && segment.header.options.duplicate_sack(ack).is_some() {
-            let statistics = &mut self.cold.statistics;
-            statistics.dsacks = statistics.dsacks.saturating_add(1);
+            self.cold.repeats().dsacks += 1;
         }
         let mut finding = Finding::Nothing;
         if advanced > 0 || duplicate || !sack.is_empty() {

@@ -70,9 +70,9 @@ impl Connection {
         let segments = u64::from(len.div_ceil(segment).max(1));
         self.cold.statistics.segments_sent += segments - 1;
         if seq.lt(self.snd.nxt) {
-            self.cold.statistics.bytes_retransmitted += u64::from(len);
-            let retransmits = &mut self.cold.statistics.retransmits;
-            *retransmits = retransmits.saturating_add(segments as u32);
+            let repeats = self.cold.repeats();
+            repeats.bytes += u64::from(len);
+            repeats.segments += segments;
             self.flight.retransmitted(self.snd.una, seq, to, cx.now);
             self.recovery.on_retransmit(seq, to);
             self.start_retransmission_timer(cx);
@@ -160,8 +160,7 @@ impl Connection {
         let iss = self.cold.iss;
         let segment = self.emit_with(cx, iss, flags, why, 0, options);
         if again {
-            let retransmits = &mut self.cold.statistics.retransmits;
-            *retransmits = retransmits.saturating_add(1);
+            self.cold.repeats().segments += 1;
             self.flight.retransmitted(iss, iss, iss + 1, cx.now);
         } else {
             self.flight.sent(iss + 1, cx.now);
