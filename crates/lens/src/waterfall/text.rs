@@ -1,5 +1,6 @@
 //! The waterfall as lines of text.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::cause::{amount, milliseconds};
@@ -37,10 +38,17 @@ pub(super) fn lines(waterfall: &Waterfall, columns: usize) -> Vec<Line> {
     lines
 }
 
+/// Whether the host of a URL is the address itself, with or without its port.
+fn names(host: &str, remote: SocketAddr) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse();
+    address == Ok(remote.ip()) || host.parse() == Ok(remote)
+}
+
 /// What came back, from where, over what; on several lines if it must.
 fn headline(headline: &Headline, columns: usize) -> Vec<Line> {
     let Headline { status, bytes, host, remote, facts } = headline;
     let from = match (host, remote) {
+        (Some(host), Some(remote)) if names(host, *remote) => Some(remote.to_string()),
         (Some(host), Some(remote)) => Some(format!("{host} → {remote}")),
         (Some(host), None) => Some(host.clone()),
         (None, remote) => remote.map(|remote| remote.to_string()),
@@ -213,4 +221,26 @@ fn step(total: Duration, columns: usize) -> Duration {
 fn number(time: Duration) -> String {
     let text = format!("{:.3}", time.as_secs_f64() * 1e3);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_asked_for_by_its_address_is_named_once() {
+        for (host, remote, shown) in [
+            ("10.0.0.1", "10.0.0.1:80", "10.0.0.1:80"),
+            ("10.0.0.1:8000", "10.0.0.1:8000", "10.0.0.1:8000"),
+            ("[fd00::1]", "[fd00::1]:80", "[fd00::1]:80"),
+            ("[fd00::1]:81", "[fd00::1]:81", "[fd00::1]:81"),
+            ("10.0.0.1", "10.0.0.2:80", "10.0.0.1 → 10.0.0.2:80"),
+            ("a.test", "10.0.0.1:80", "a.test → 10.0.0.1:80"),
+        ] {
+            let remote = remote.parse().ok();
+            let headline = Headline { host: Some(host.into()), remote, ..Headline::default() };
+            let line: String = super::headline(&headline, 100)[0].0.iter().map(|(_, text)| &**text).collect();
+            assert_eq!(line.trim(), shown);
+        }
+    }
 }
