@@ -7,13 +7,15 @@
 #[path = "iperf3/server.rs"]
 mod server;
 
+use std::io;
 use std::net::SocketAddr;
-use std::process::Output;
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use fathom_device::TapDevice;
 use fathom_net::driver::{Attachment, RealTime};
-use fathom_tests::{Namespace, lacking, skip};
+use fathom_net::{Elapsed, Host, JoinHandle, SocketCursor, SocketEntry};
+use fathom_tests::{Namespace, lacking, skip, wait_until};
 use serde_json::Value;
 
 /// What each run must have moved: far below any measured speed, and far above what a window that never opens
@@ -24,9 +26,10 @@ fn seconds() -> u64 {
     std::env::var("FATHOM_IPERF3_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(2)
 }
 
-/// Runs the client with more arguments against one test of the server, and gives its report and what the
-/// server counted.
-fn run(arguments: &[&str]) -> (Value, server::Moved) {
+type Served = Result<io::Result<server::Moved>, Elapsed>;
+
+/// A namespace with a client that is about to run for `time` seconds, and a server that has begun.
+fn site(time: u64, arguments: &[&str]) -> (Namespace, RealTime, Command, JoinHandle<Served>) {
     let namespace = Namespace::new();
     namespace.add_tap("tap0", &["10.84.0.1/24"]);
     let device = namespace.inside(|| TapDevice::open("tap0")).expect("the interface is there");
@@ -35,8 +38,6 @@ fn run(arguments: &[&str]) -> (Value, server::Moved) {
     let host = driver.host();
     host.add_address(eth, "10.84.0.2/24".parse().unwrap()).unwrap();
     let listener = host.tcp_listen(SocketAddr::from(([10, 84, 0, 2], 5201))).unwrap();
-
-    let time = seconds();
     let served = host.spawn({
         let host = host.clone();
         async move {
@@ -46,8 +47,16 @@ fn run(arguments: &[&str]) -> (Value, server::Moved) {
     });
     let mut client = namespace.command("iperf3");
     client.args(["--json", "--client", "10.84.0.2", "--connect-timeout", "10000"]);
-    let Output { status, stdout, stderr } =
-        client.args(["--time", &time.to_string()]).args(arguments).output().unwrap();
+    client.args(["--time", &time.to_string()]).args(arguments);
+    (namespace, driver, client, served)
+}
+
+/// Runs the client with more arguments against one test of the server, and gives its report and what the
+/// server counted.
+fn run(arguments: &[&str]) -> (Value, server::Moved) {
+    let (_namespace, driver, mut client, served) = site(seconds(), arguments);
+    let host = driver.host();
+    let Output { status, stdout, stderr } = client.output().unwrap();
     let report = String::from_utf8_lossy(&stdout);
     assert!(status.success(), "{arguments:?}: {report}{}", String::from_utf8_lossy(&stderr));
     let report = serde_json::from_str(&report).unwrap();
@@ -96,4 +105,41 @@ fn sends_on_64_streams() {
 #[test]
 fn receives_on_64_streams() {
     check(&["--parallel", "64", "--reverse"], 64);
+}
+
+/// How many connections there are, half-open ones and those in TIME-WAIT included, and how many of them have
+/// moved data.
+fn connections(host: &Host) -> (usize, usize) {
+    let (mut all, mut busy) = (0, 0);
+    let mut cursor = Some(SocketCursor::default());
+    while let Some(from) = cursor {
+        cursor = host.stack(|stack, now| {
+            stack.walk_sockets(now, from, 256, |entry| match entry {
+                SocketEntry::Connection { info, .. } => {
+                    all += 1;
+                    busy += usize::from(info.bytes_received.max(info.bytes_acked) > 1 << 16);
+                }
+                SocketEntry::Remnant { .. } => all += 1,
+                _ => {}
+            })
+        });
+    }
+    (all, busy)
+}
+
+#[test]
+fn connections_of_a_killed_client_go_away() {
+    if let Some(reason) = lacking(&["ip", "iperf3"]) {
+        return skip(&reason);
+    }
+    for direction in [&[][..], &["--reverse"]] {
+        let (_namespace, driver, mut client, served) = site(600, &[&["--parallel", "8"], direction].concat());
+        let mut client = client.stdout(Stdio::null()).spawn().unwrap();
+        wait_until("each stream has moved data", || connections(driver.host()).1 == 8);
+        client.kill().unwrap();
+        client.wait().unwrap();
+        wait_until("no connection is left", || connections(driver.host()) == (0, 0));
+        let end = driver.host().block_on(served).unwrap();
+        assert!(end.is_ok_and(|end| end.is_err()), "the server learns that the client is gone");
+    }
 }
