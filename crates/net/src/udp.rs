@@ -343,7 +343,7 @@ impl UdpSocket {
         .await
     }
 
-    /// The error that waits to be reported, which no longer does then.
+    /// Takes the error that waits to be reported.
     ///
     /// # Errors
     /// [`NotConnected`](io::ErrorKind::NotConnected) when the socket is gone.

@@ -101,7 +101,7 @@ impl NetworkArgs {
     pub(crate) fn via(&self) -> Result<&Via, Failure> {
         let via = self.via.as_ref().ok_or_else(|| {
             Failure::new(Exit::Usage, "no network is chosen")
-                .hint("add '--via lab' (an internet inside this process) or '--via tap:NAME' (an interface of this machine)")
+                .hint("add '--via lab' (an internet inside this process), '--via tap:NAME' or '--via tun:NAME' (an interface of this machine)")
         })?;
         match via {
             Via::Lab => {

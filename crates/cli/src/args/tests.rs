@@ -120,8 +120,8 @@ fn a_network_has_to_be_chosen_and_its_options_to_fit() {
     assert_eq!(via("--via tun:t0 --address 192.0.2.2/24 --gateway 192.0.2.1"), "Tun(\"t0\")");
     assert_eq!(
         via(""),
-        "(2) no network is chosen; add '--via lab' (an internet inside this process) \
-         or '--via tap:NAME' (an interface of this machine)"
+        "(2) no network is chosen; add '--via lab' (an internet inside this process), \
+         '--via tap:NAME' or '--via tun:NAME' (an interface of this machine)"
     );
     assert_eq!(
         via("--via lab --gateway 192.0.2.1"),

@@ -130,7 +130,7 @@ impl UdpSocket {
         &self.socket
     }
 
-    /// The error that waits to be reported, which no longer does then.
+    /// Takes the error that waits to be reported.
     ///
     /// # Errors
     /// Those of [`UdpSocket::take_error`](crate::UdpSocket::take_error).

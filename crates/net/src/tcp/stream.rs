@@ -299,7 +299,7 @@ impl TcpStream {
         self.connection.abort();
     }
 
-    /// The error that waits to be reported, which then no longer does.
+    /// Takes the error that waits to be reported.
     ///
     /// # Errors
     /// [`NotConnected`](io::ErrorKind::NotConnected) when the connection is gone.
