@@ -91,6 +91,17 @@ impl Stack {
         self.transports.tcp.change_listener(id, change);
     }
 
+    /// How many established connections wait at a listener; `None` when the handle is stale.
+    pub fn tcp_listener_waiting(&self, id: ListenerId) -> Option<usize> {
+        self.transports.tcp.listener_waiting(id)
+    }
+
+    /// Changes how many established connections may wait at a listener ([`TcpListen::backlog`]). Those that wait
+    /// already stay. No effect when the handle is stale.
+    pub fn tcp_set_backlog(&mut self, id: ListenerId, backlog: usize) {
+        self.transports.tcp.set_backlog(id, backlog);
+    }
+
     /// The established connection that has waited longest at a listener.
     pub fn tcp_accept(&mut self, _now: Instant, id: ListenerId) -> Option<TcpId> {
         self.transports.tcp.accept(id)

@@ -72,6 +72,9 @@ pub struct TcpConfig {
     /// How connections find out how much their paths carry, unless [`TcpOptions::congestion_control`] says
     /// otherwise; CUBIC by default.
     pub congestion_control: CongestionAlgorithm,
+    /// Begins with the initial window again after a pause of more than the retransmission timeout (RFC 5681
+    /// 4.1; Linux's `tcp_slow_start_after_idle`).
+    pub slow_start_after_idle: bool,
     /// First and last port that is given to a connection that names none (RFC 6335 6).
     pub ephemeral_ports: (u16, u16),
 }
@@ -104,6 +107,7 @@ impl Default for TcpConfig {
             challenge_acks: 2,
             resets_per_second: 1000,
             congestion_control: CongestionAlgorithm::default(),
+            slow_start_after_idle: true,
             ephemeral_ports: (49152, 65535),
         }
     }

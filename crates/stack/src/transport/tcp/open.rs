@@ -180,6 +180,16 @@ impl TcpLayer {
         self.listeners.get(id.0).map(|listener| listener.claim.local.socket_addr())
     }
 
+    pub(crate) fn listener_waiting(&self, id: ListenerId) -> Option<usize> {
+        self.listeners.get(id.0).map(|listener| listener.accept.len())
+    }
+
+    pub(crate) fn set_backlog(&mut self, id: ListenerId, backlog: usize) {
+        if let Some(listener) = self.listeners.get_mut(id.0) {
+            listener.backlog = backlog.max(1);
+        }
+    }
+
     /// The oldest established connection of a listener.
     pub(crate) fn accept(&mut self, id: ListenerId) -> Option<TcpId> {
         self.listeners.get_mut(id.0)?.accept.pop_front()

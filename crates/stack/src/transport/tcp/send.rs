@@ -343,6 +343,9 @@ impl Connection {
         }
         self.cold.last_sent_ms = now;
         self.ack.restart(cx.config.tcp.quick_acks);
+        if !cx.config.tcp.slow_start_after_idle {
+            return;
+        }
         let before = self.congestion.cwnd();
         self.congestion.get_mut().on_idle(u64::from(self.snd.mss()));
         if self.congestion.cwnd() != before {

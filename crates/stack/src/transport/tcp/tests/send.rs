@@ -353,6 +353,19 @@ fn a_pause_closes_the_congestion_window_to_its_initial_size() {
     assert_eq!(host.sends(peer.id).len(), 10);
 }
 
+#[test]
+fn a_pause_leaves_the_congestion_window_where_the_stack_is_to() {
+    let mut config = Config::default();
+    config.tcp.slow_start_after_idle = false;
+    let mut host = Host::with(config);
+    let mut peer = in_flight(&mut host, 10);
+    let ack = peer.acks(10 * MSS as u32);
+    host.take(&ack);
+    host.pass(Duration::from_secs(3));
+    host.write(peer.id, &[0; 30 * MSS]);
+    assert_eq!(host.sends(peer.id).len(), 20);
+}
+
 /// A connection with a peer whose window is `window`, and 100 kB to send.
 fn window_limited(host: &mut Host, window: u16) -> Peer {
     let mut peer = host.established();
