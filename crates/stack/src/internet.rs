@@ -130,12 +130,16 @@ impl Internet {
         source: IpAddr,
         destination: IpAddr,
     ) -> Option<Destination> {
-        let mut recent = self.recent_ends;
-        let ends = recent.get_or(self.version(), (on, source, destination), || {
-            receive::is_acceptable_source(self, on, source, destination)
-                .then(|| self.classify(on, destination))
-        });
-        self.recent_ends = recent;
+        let version = self.version();
+        let is_latest = |latest: &(InterfaceId, IpAddr, IpAddr)| {
+            latest.0 == on && latest.1 == source && latest.2 == destination
+        };
+        if let Some(ends) = self.recent_ends.get(version, is_latest) {
+            return *ends;
+        }
+        let ends = receive::is_acceptable_source(self, on, source, destination)
+            .then(|| self.classify(on, destination));
+        self.recent_ends.note(version, (on, source, destination), ends);
         ends
     }
 
@@ -157,22 +161,36 @@ impl Internet {
     /// The first hop of what a socket sends from `source`.
     pub(crate) fn first_hop(
         &mut self,
+        source: &IpAddr,
+        destination: &IpAddr,
+        via: Option<InterfaceId>,
+    ) -> Result<&Hop, DropReason> {
+        let version = self.version();
+        let is_latest = |latest: &(IpAddr, IpAddr, Option<InterfaceId>)| {
+            latest.0 == *source && latest.1 == *destination && latest.2 == via
+        };
+        if self.recent_hop.get(version, is_latest).is_none() {
+            let hop = self.find_first_hop(*source, *destination, via);
+            self.recent_hop.note(version, (*source, *destination, via), hop);
+        }
+        self.recent_hop
+            .latest()
+            .map_or(Err(DropReason::NoRoute), |hop| hop.as_ref().map_err(|reason| *reason))
+    }
+
+    fn find_first_hop(
+        &self,
         source: IpAddr,
         destination: IpAddr,
         via: Option<InterfaceId>,
     ) -> Result<Hop, DropReason> {
-        let mut recent = self.recent_hop;
-        let hop = recent.get_or(self.version(), (source, destination, via), || {
-            let hop = transmit::route(self, Some(source), destination, via).ok_or(DropReason::NoRoute)?;
-            // RFC 1122 3.2.1.3: a datagram carries an address of ours, which may be gone by now; or none,
-            // from a host that asks everybody for one.
-            if source.is_unspecified() {
-                return Ok(hop);
-            }
-            self.interface_of(source).map(|_| hop).ok_or(DropReason::NoSourceAddress)
-        });
-        self.recent_hop = recent;
-        hop
+        let hop = transmit::route(self, Some(source), destination, via).ok_or(DropReason::NoRoute)?;
+        // RFC 1122 3.2.1.3: a datagram carries an address of ours, which may be gone by now; or none, from a
+        // host that asks everybody for one.
+        if source.is_unspecified() {
+            return Ok(hop);
+        }
+        self.interface_of(source).map(|_| hop).ok_or(DropReason::NoSourceAddress)
     }
 
     /// Whether packets can leave by the interface.

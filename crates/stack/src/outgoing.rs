@@ -27,7 +27,7 @@ use crate::transmit::{MAX_HEADERS, Transmit, TransmitChecksum, Written};
 /// Charged for a packet in a queue beside its data: its headers and itself.
 const QUEUE_OVERHEAD: usize = 512;
 
-/// Link, IP and transport header.
+/// Link, IP and transport header, and the data where it is short.
 pub(crate) type Headers = ArrayVec<u8, MAX_HEADERS>;
 
 /// Payload as slices.
@@ -36,7 +36,7 @@ pub(crate) type Slices = ArrayVec<Bytes, MAX_SLICES>;
 /// A packet with all its headers, on an interface's link.
 #[derive(Clone, Debug)]
 pub(crate) struct Outgoing {
-    /// Link, IP and transport header. While the next hop's link address is not known, the link header has
+    /// Link, IP and transport header, and the data where it is short. While the next hop's link address is not known, the link header has
     /// zeros in its place.
     pub(crate) headers: Headers,
     /// Bytes of the link header.

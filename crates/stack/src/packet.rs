@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr};
 use core::num::NonZeroU16;
 
 use arrayvec::ArrayVec;
@@ -15,6 +15,9 @@ use crate::interface::InterfaceId;
 
 /// Most bytes of a transport header: TCP with all its options (RFC 9293 3.1).
 pub(crate) const MAX_TRANSPORT_HEADER: usize = 60;
+/// Most bytes of data that are copied behind the header of their segment: to share the memory that they lie in,
+/// and to let go of it, costs more than to copy so few.
+pub(crate) const MAX_SHORT_DATA: usize = 128;
 /// Most payload slices of one packet: a super-segment of 64 KiB out of blocks of 16 KiB.
 pub(crate) const MAX_SLICES: usize = 6;
 
@@ -63,11 +66,12 @@ pub(crate) struct Departing {
     pub(crate) hop_limit: u8,
     pub(crate) dscp: u8,
     pub(crate) ecn: Ecn,
-    /// The transport header. Its checksum field is zero; the internet layer fills it in.
-    pub(crate) header: ArrayVec<u8, MAX_TRANSPORT_HEADER>,
+    /// The transport header, and the data where it is short. The checksum field is zero; the internet layer
+    /// fills it in.
+    pub(crate) header: ArrayVec<u8, { MAX_TRANSPORT_HEADER + MAX_SHORT_DATA }>,
     /// Where in `header` the 16-bit checksum stands.
     pub(crate) checksum_offset: u8,
-    /// The data.
+    /// Other data.
     pub(crate) slices: ArrayVec<Bytes, MAX_SLICES>,
     /// For a super-segment: data bytes of each segment but the last.
     pub(crate) segment_size: Option<NonZeroU16>,
@@ -98,8 +102,28 @@ pub(crate) const fn ip_header_len(address: IpAddr) -> usize {
     }
 }
 
+impl Default for Departing {
+    /// Nothing from nobody to nobody.
+    fn default() -> Self {
+        Departing {
+            source: Ipv4Addr::UNSPECIFIED.into(),
+            destination: Ipv4Addr::UNSPECIFIED.into(),
+            protocol: IpProtocol::Tcp,
+            hop_limit: 0,
+            dscp: 0,
+            ecn: Ecn::NotEct,
+            header: ArrayVec::new(),
+            checksum_offset: 0,
+            slices: ArrayVec::new(),
+            segment_size: None,
+            fragmentation: Fragmentation::Forbidden,
+            cause: None,
+        }
+    }
+}
+
 impl Departing {
-    /// Bytes of data.
+    /// Bytes of data in slices.
     pub(crate) fn payload_len(&self) -> usize {
         self.slices.iter().map(Bytes::len).sum()
     }

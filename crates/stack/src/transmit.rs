@@ -9,11 +9,11 @@ use fathom_record::RecordId;
 use fathom_wire::Instant;
 
 use crate::memory::append_copy;
-use crate::packet::MAX_SLICES;
+use crate::packet::{MAX_SHORT_DATA, MAX_SLICES};
 
-/// Most bytes of link, IP and transport header together: 18 + 60 + 60 = 138 for Ethernet with a tag, IPv4 and
-/// TCP with all their options.
-pub const MAX_HEADERS: usize = 144;
+/// Most bytes of link, IP and transport header together (18 + 60 + 60 = 138 for Ethernet with a tag, IPv4 and
+/// TCP with all their options), and of data that is short enough to travel with them.
+pub const MAX_HEADERS: usize = 144 + MAX_SHORT_DATA;
 
 /// What is left to the device of a frame's transport checksum.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,9 +33,9 @@ pub enum TransmitChecksum {
 /// A frame to transmit, owned and complete: headers and then the slices.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Transmit {
-    /// Link, IP and transport header.
+    /// Link, IP and transport header, and the data where it is short.
     pub headers: ArrayVec<u8, MAX_HEADERS>,
-    /// The data, as slices of the memory that it was written to.
+    /// Other data, as slices of the memory that it was written to.
     pub slices: ArrayVec<Bytes, MAX_SLICES>,
     /// For a super-segment that the device is to cut: data bytes of each segment but the last. Only on
     /// interfaces whose [`Offload`](crate::Offload) says so.

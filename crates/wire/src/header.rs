@@ -267,12 +267,14 @@ macro_rules! header {
             pub fn parse(bytes: &[u8]) -> Result<Self, $crate::ParseError> {
                 match bytes.first_chunk() {
                     Some(header) => Ok(Self::from_bytes(header)),
-                    None => Err($crate::ParseError::Truncated {
-                        what: $what,
-                        needed: $len,
-                        available: bytes.len(),
-                    }),
+                    None => Err(Self::truncated(bytes)),
                 }
+            }
+
+            /// The error of bytes that end inside the header.
+            #[cold]
+            pub(crate) fn truncated(bytes: &[u8]) -> $crate::ParseError {
+                $crate::ParseError::Truncated { what: $what, needed: $len, available: bytes.len() }
             }
 
             /// Reads the header from exactly its bytes.
@@ -302,7 +304,10 @@ macro_rules! header {
             /// When `out` is shorter.
             #[inline]
             pub fn emit(&self, out: &mut [u8]) {
-                out[..$len].copy_from_slice(&self.to_bytes());
+                // In place: to read an array as a whole that was just written in parts makes the processor wait.
+                let Some(header) = out.first_chunk_mut() else { panic!("{} bytes of room", out.len()) };
+                *header = [0; $len];
+                $( <$ty as $crate::header::FieldType>::write::<$start, $end, $len>(&self.$field, header); )+
             }
         }
     };

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use fathom_record::RecordId;
 use fathom_wire::{Ecn, IpHeader, IpProtocol, Ipv6Chain};
 
-use crate::packet::{Departing, Fragmentation, IcmpErrorFor, IcmpErrorKind, MAX_TRANSPORT_HEADER};
+use crate::packet::{Departing, Fragmentation, IcmpErrorFor, IcmpErrorKind};
 
 /// Bytes of type, code, checksum and the four that follow, which every message has.
 pub(crate) const HEADER: usize = 8;
@@ -41,7 +41,7 @@ pub(crate) fn packet(
     hop_limit: u8,
     message: Bytes,
 ) -> Departing {
-    let mut header: ArrayVec<u8, MAX_TRANSPORT_HEADER> = message[..HEADER].iter().copied().collect();
+    let mut header: ArrayVec<u8, _> = message[..HEADER].iter().copied().collect();
     header[CHECKSUM_OFFSET..CHECKSUM_OFFSET + 2].fill(0);
     let mut slices = ArrayVec::new();
     if message.len() > HEADER {

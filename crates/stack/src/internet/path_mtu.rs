@@ -71,6 +71,10 @@ impl PathMtus {
     }
 
     /// The path MTU to `destination` over an interface with the MTU `interface_mtu`.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     pub(crate) fn get(&self, now: Instant, destination: IpAddr, interface_mtu: usize) -> usize {
         if self.entries.is_empty() {
             return interface_mtu;

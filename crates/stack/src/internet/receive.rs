@@ -89,7 +89,8 @@ struct Upward {
 /// Decides about a packet.
 pub(crate) fn receive(cx: &mut Context<'_>, internet: &mut Internet, mut packet: Packet) -> Received {
     let refused = |reason: DropReason, bytes| Received::Refused(reason.into(), bytes);
-    let header = match IpHeader::parse(&packet.bytes) {
+    let parsed = IpHeader::parse(&packet.bytes);
+    let header = match &parsed {
         Ok(header) => header,
         Err(ParseError::Checksum { .. }) => return refused(DropReason::IpChecksum, packet.bytes),
         Err(_) => return refused(DropReason::IpMalformed, packet.bytes),
@@ -103,7 +104,7 @@ pub(crate) fn receive(cx: &mut Context<'_>, internet: &mut Internet, mut packet:
     };
     match to {
         Destination::Elsewhere if cx.config.forwarding && !packet.broadcast => {
-            return Received::Forward(packet, header);
+            return Received::Forward(packet, header.clone());
         }
         Destination::Elsewhere => return refused(DropReason::IpNotForUs, packet.bytes),
         // RFC 1122 3.3.6: a link broadcast for a single host is an error of its sender.
@@ -112,13 +113,31 @@ pub(crate) fn receive(cx: &mut Context<'_>, internet: &mut Internet, mut packet:
         }
         Destination::Ours | Destination::Routed | Destination::Broadcast | Destination::Group => {}
     }
-    let upward = match &header {
-        _ if is_plain_tcp(&header) => {
+    let broadcast = packet.broadcast || matches!(to, Destination::Broadcast | Destination::Group);
+    let routed = to == Destination::Routed;
+    let mtu = internet.interface(packet.interface).mtu;
+    if is_plain_tcp(header) {
+        return Received::Deliver(Arrived {
+            interface: packet.interface,
+            mtu,
+            source: header.source(),
+            destination: header.destination(),
+            protocol: IpProtocol::Tcp,
+            hop_limit: header.hop_limit(),
+            dscp: header.dscp(),
+            ecn: header.ecn(),
             // Moved, not shared: TCP keeps the data and quotes nothing.
-            let mut payload = core::mem::take(&mut packet.bytes);
-            payload.advance(header.header_len());
-            Ok(Upward { protocol: IpProtocol::Tcp, payload, ecn: header.ecn(), first_fragment: None })
-        }
+            payload: behind(packet.bytes, header.header_len()),
+            followers: packet.followers,
+            segment_size: packet.segment_size,
+            checksum: packet.checksum,
+            broadcast,
+            routed,
+            invoking: Bytes::new(),
+            cause: packet.cause,
+        });
+    }
+    let upward = match header {
         IpHeader::V4(header) => receive_v4(cx, internet, &packet, header),
         IpHeader::V6(header) => receive_v6(cx, internet, &packet, header),
     };
@@ -129,7 +148,7 @@ pub(crate) fn receive(cx: &mut Context<'_>, internet: &mut Internet, mut packet:
     };
     Received::Deliver(Arrived {
         interface: packet.interface,
-        mtu: internet.interface(packet.interface).mtu,
+        mtu,
         source,
         destination,
         protocol,
@@ -143,11 +162,18 @@ pub(crate) fn receive(cx: &mut Context<'_>, internet: &mut Internet, mut packet:
             Some(_) => ReceivedChecksum::Unverified,
             None => packet.checksum,
         },
-        broadcast: packet.broadcast || matches!(to, Destination::Broadcast | Destination::Group),
-        routed: to == Destination::Routed,
+        broadcast,
+        routed,
         invoking: first_fragment.unwrap_or(packet.bytes),
         cause: packet.cause,
     })
+}
+
+/// What lies behind the first `n` bytes.
+#[inline]
+fn behind(mut bytes: Bytes, n: usize) -> Bytes {
+    bytes.advance(n);
+    bytes
 }
 
 /// Whether TCP stands directly behind an IP header without options.

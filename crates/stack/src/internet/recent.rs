@@ -9,25 +9,32 @@ pub(crate) struct Recent<Q, A> {
     entry: Option<(Q, A)>,
 }
 
-impl<Q: Copy + PartialEq, A: Copy> Recent<Q, A> {
+impl<Q: Copy, A: Copy> Recent<Q, A> {
     pub(crate) const fn new() -> Self {
         Recent { version: 0, entry: None }
     }
 
-    /// The answer to `question`, which `find` gives if the latest question was another one, or was asked of
-    /// another `version` of what it depends on.
+    /// The answer to the question that `is_latest` knows; `None` if the latest was another one, or was asked
+    /// of another `version` of what it depends on. (Questions are of parts that come from different places. To
+    /// put them together for a comparison costs more than the comparison.)
     #[inline]
-    pub(crate) fn get_or(&mut self, version: u64, question: Q, find: impl FnOnce() -> A) -> A {
-        if let Some((latest, answer)) = self.entry
-            && latest == question
-            && self.version == version
-        {
-            return answer;
+    pub(crate) fn get(&self, version: u64, is_latest: impl FnOnce(&Q) -> bool) -> Option<&A> {
+        match &self.entry {
+            Some((latest, answer)) if self.version == version && is_latest(latest) => Some(answer),
+            _ => None,
         }
-        let answer = find();
+    }
+
+    /// The answer that was noted last.
+    #[inline]
+    pub(crate) fn latest(&self) -> Option<&A> {
+        self.entry.as_ref().map(|(_, answer)| answer)
+    }
+
+    /// Notes the answer to `question`.
+    pub(crate) fn note(&mut self, version: u64, question: Q, answer: A) {
         self.version = version;
         self.entry = Some((question, answer));
-        answer
     }
 }
 
@@ -38,10 +45,15 @@ mod tests {
     #[test]
     fn an_answer_holds_for_the_same_question_and_version_only() {
         let mut recent = Recent::new();
-        assert_eq!(recent.get_or(1, 'a', || 10), 10);
-        assert_eq!(recent.get_or(1, 'a', || unreachable!()), 10);
-        assert_eq!(recent.get_or(1, 'b', || 20), 20);
-        assert_eq!(recent.get_or(1, 'a', || 30), 30);
-        assert_eq!(recent.get_or(2, 'a', || 40), 40);
+        let get = |recent: &Recent<char, u32>, version, question| {
+            recent.get(version, |latest| *latest == question).copied()
+        };
+        assert_eq!(get(&recent, 1, 'a'), None);
+        recent.note(1, 'a', 10);
+        assert_eq!(get(&recent, 1, 'a'), Some(10));
+        assert_eq!(get(&recent, 1, 'b'), None);
+        assert_eq!(get(&recent, 2, 'a'), None);
+        recent.note(2, 'b', 20);
+        assert_eq!((get(&recent, 2, 'a'), get(&recent, 2, 'b')), (None, Some(20)));
     }
 }

@@ -4,7 +4,6 @@ use core::hash::Hasher;
 use core::net::{IpAddr, Ipv6Addr};
 use core::num::NonZeroU16;
 
-use arrayvec::ArrayVec;
 use fathom_record::{DropReason, RecordId};
 use fathom_wire::{
     Checksum, EtherType, EthernetAddress, IpHeader, IpProtocol, Ipv4Header, Ipv4Options, Ipv6Header,
@@ -18,7 +17,7 @@ use crate::link::{self, transmit::mapped};
 use crate::outgoing::{
     Cut, Fragments, Headers, Kind, Outgoing, Segments, Slices, append, emit, has_cwr, slices_len,
 };
-use crate::packet::{Departing, Fragmentation, MAX_TRANSPORT_HEADER, Path};
+use crate::packet::{Departing, Fragmentation, Path};
 use crate::random::{Random, write_address};
 use crate::transmit::TransmitChecksum;
 
@@ -94,9 +93,16 @@ pub(crate) fn route(
     Some(Hop::new(internet, route.interface, next_hop))
 }
 
-/// What a sender must know of the way over `hop` to `destination`.
-pub(crate) fn path(cx: &Context<'_>, internet: &Internet, hop: &Hop, destination: IpAddr) -> Path {
-    let mtu = internet.path_mtus.get(cx.now, destination, internet.interface(hop.interface).mtu);
+/// What a sender must know of the way over `hop` to `destination`, which is asked for where it matters.
+pub(crate) fn path(
+    cx: &Context<'_>,
+    internet: &Internet,
+    hop: &Hop,
+    destination: impl FnOnce() -> Option<IpAddr>,
+) -> Path {
+    let link_mtu = internet.interface(hop.interface).mtu;
+    let narrower = || Some(internet.path_mtus.get(cx.now, destination()?, link_mtu));
+    let mtu = if internet.path_mtus.is_empty() { link_mtu } else { narrower().unwrap_or(link_mtu) };
     Path { mtu, max_bytes: MAX_SUPER_SEGMENT.max(mtu), max_segments: MAX_SEGMENTS }
 }
 
@@ -193,7 +199,11 @@ pub(crate) fn transmit_as(
     headers.clear();
     link_and_ip(headers, medium, &header);
     append(headers, transport);
-    *slices = core::mem::take(&mut departing.slices);
+    // One by one: there are few, and room for many.
+    slices.clear();
+    if !departing.slices.is_empty() {
+        slices.extend(departing.slices.drain(..));
+    }
     (*its_link_len, *its_cut, *its_cause) = (link_len as u8, cut, cause);
     Ok(())
 }
@@ -373,7 +383,7 @@ fn fill_checksum(
     source: IpAddr,
     destination: IpAddr,
     protocol: IpProtocol,
-    transport: &mut ArrayVec<u8, MAX_TRANSPORT_HEADER>,
+    transport: &mut [u8],
     offset: usize,
     slices: &Slices,
 ) {

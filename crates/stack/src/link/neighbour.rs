@@ -198,11 +198,11 @@ impl Neighbours {
         &mut self,
         cx: &mut Context<'_>,
         interface: InterfaceId,
-        address: IpAddr,
+        address: &IpAddr,
     ) -> Resolution {
         let Some(key) = self.find(interface, address) else {
             let state = State::Incomplete { solicits: 1 };
-            let Some(key) = self.create(cx, interface, address, state) else {
+            let Some(key) = self.create(cx, interface, *address, state) else {
                 return Resolution::TableFull;
             };
             self.set_timer(cx, key, cx.config.link.retransmit);
@@ -225,12 +225,12 @@ impl Neighbours {
     }
 
     /// The neighbour with this address. Packets come in trains, so the one before is tried first.
-    fn find(&mut self, interface: InterfaceId, address: IpAddr) -> Option<Key> {
-        let is_it = |found: &Neighbour| found.address == address && found.interface == interface;
+    fn find(&mut self, interface: InterfaceId, address: &IpAddr) -> Option<Key> {
+        let is_it = |found: &Neighbour| found.address == *address && found.interface == interface;
         if let Some(recent) = self.recent.filter(|key| self.slab.get(*key).is_some_and(is_it)) {
             return Some(recent);
         }
-        self.recent = self.index.get(&(interface, address)).copied();
+        self.recent = self.index.get(&(interface, *address)).copied();
         self.recent
     }
 

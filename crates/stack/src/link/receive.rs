@@ -7,24 +7,24 @@ use fathom_wire::{EtherType, EthernetAddress, EthernetHeader};
 use crate::interface::Medium;
 
 /// What a frame carries.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Received {
     /// An IP packet, perhaps with padding behind it.
     Ip {
-        packet: Bytes,
         /// The frame was sent to a group or to everybody (RFC 1122 2.4).
         broadcast: bool,
     },
     /// An ARP packet.
-    Arp(Bytes),
+    Arp,
 }
 
 /// Takes the link header off a frame.
-pub(crate) fn receive(medium: Medium, mut frame: Bytes) -> Result<Received, DropReason> {
+pub(crate) fn receive(medium: Medium, frame: &mut Bytes) -> Result<Received, DropReason> {
     let Medium::Ethernet { address } = medium else {
-        return Ok(Received::Ip { packet: frame, broadcast: false });
+        return Ok(Received::Ip { broadcast: false });
     };
-    let header = EthernetHeader::parse(&frame).map_err(|_| DropReason::LinkMalformed)?;
+    let parsed = EthernetHeader::parse(frame);
+    let Ok(header) = &parsed else { return Err(DropReason::LinkMalformed) };
     // IEEE 802.3 3.2.3: a group is never a source. Ours comes back from a loop in the network.
     if header.source.is_multicast() || header.source == address {
         return Err(DropReason::LinkMalformed);
@@ -37,18 +37,17 @@ pub(crate) fn receive(medium: Medium, mut frame: Bytes) -> Result<Received, Drop
         return Err(DropReason::VlanMismatch);
     }
     frame.advance(header.header_len());
-    let payload = frame;
     match header.ether_type {
         EtherType::Ipv4 | EtherType::Ipv6 => {
-            let version = payload.first().map(|byte| byte >> 4);
+            let version = frame.first().map(|byte| byte >> 4);
             let expected = if header.ether_type == EtherType::Ipv4 { 4 } else { 6 };
             // RFC 1122 3.2.1.1, RFC 8200 3: another version than announced is dropped.
             if version != Some(expected) {
                 return Err(DropReason::IpMalformed);
             }
-            Ok(Received::Ip { packet: payload, broadcast: header.destination.is_multicast() })
+            Ok(Received::Ip { broadcast: header.destination.is_multicast() })
         }
-        EtherType::Arp => Ok(Received::Arp(payload)),
+        EtherType::Arp => Ok(Received::Arp),
         EtherType::Vlan | EtherType::Unknown(_) => Err(DropReason::UnknownEtherType),
     }
 }
@@ -88,8 +87,10 @@ mod tests {
     #[test]
     fn frames_are_sorted_by_destination_type_and_tag() {
         let multicast = EthernetAddress([0x33, 0x33, 0, 0, 0, 1]);
-        let ip = |broadcast| Ok(Received::Ip { packet: Bytes::from_static(&[0x45, 9]), broadcast });
-        type Row = (EthernetAddress, EthernetAddress, &'static [u8], Result<Received, DropReason>);
+        // What is left of the frame is the packet.
+        let ip = |broadcast| Ok((Received::Ip { broadcast }, &[0x45, 9][..]));
+        type Row =
+            (EthernetAddress, EthernetAddress, &'static [u8], Result<(Received, &'static [u8]), DropReason>);
         let table: &[Row] = &[
             (OURS, THEIRS, V4, ip(false)),
             (EthernetAddress::BROADCAST, THEIRS, V4, ip(true)),
@@ -100,7 +101,7 @@ mod tests {
             (OURS, THEIRS, &[0x08], Err(DropReason::LinkMalformed)),
             (OURS, THEIRS, &[0x08, 0x00], Err(DropReason::IpMalformed)),
             (OURS, THEIRS, &[0x86, 0xdd, 0x45, 9], Err(DropReason::IpMalformed)),
-            (OURS, THEIRS, &[0x08, 0x06, 1], Ok(Received::Arp(Bytes::from_static(&[1])))),
+            (OURS, THEIRS, &[0x08, 0x06, 1], Ok((Received::Arp, &[1]))),
             (OURS, THEIRS, &[0x88, 0x08, 1], Err(DropReason::UnknownEtherType)),
             // Priority-tagged, and tagged with VLAN 5.
             (OURS, THEIRS, &[0x81, 0x00, 0xe0, 0x00, 0x08, 0x00, 0x45, 9], ip(false)),
@@ -108,8 +109,9 @@ mod tests {
         ];
         for (destination, source, rest, expected) in table {
             let frame = frame(*destination, *source, rest);
-            let received = receive(Medium::Ethernet { address: OURS }, frame.clone());
-            assert_eq!(&received, expected, "{frame:x?}");
+            let mut left = frame.clone();
+            let received = receive(Medium::Ethernet { address: OURS }, &mut left);
+            assert_eq!(&received.map(|received| (received, &left[..])), expected, "{frame:x?}");
         }
     }
 }

@@ -21,13 +21,13 @@ pub(crate) fn resolve(
     hop: &Hop,
     cause: Option<RecordId>,
 ) -> Resolution {
-    let Hop { interface, next_hop, hardware } = *hop;
+    let Hop { interface, next_hop, hardware } = hop;
     if let Some(hardware) = hardware {
-        return Resolution::Known(hardware);
+        return Resolution::Known(*hardware);
     }
-    let resolution = internet.neighbours.resolve(cx, interface, next_hop);
+    let resolution = internet.neighbours.resolve(cx, *interface, next_hop);
     if let Resolution::Solicit(key) = resolution {
-        solicit(cx, internet, Solicitation { interface, target: next_hop, to: None }, cause);
+        solicit(cx, internet, Solicitation { interface: *interface, target: *next_hop, to: None }, cause);
         return Resolution::Waiting(key);
     }
     resolution

@@ -5,7 +5,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::fmt;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 
 use super::MemoryBudget;
 use super::append_copy;
@@ -81,6 +81,11 @@ impl Block {
         data.len()
     }
 
+    /// Removes the first `n` bytes that were written and not yet cut off.
+    pub(super) fn skip(&mut self, n: usize) {
+        self.bytes.advance(n);
+    }
+
     /// Cuts off what was written, as a slice that shares the block.
     pub(super) fn cut(&mut self) -> Bytes {
         self.bytes.split().freeze()
@@ -109,6 +114,9 @@ pub(crate) struct BlockPool {
     bodies: Vec<Box<Body>>,
     #[expect(clippy::vec_box, reason = "what is kept are the boxes")]
     large_bodies: Vec<Box<Body>>,
+    /// Bodies that keep a small block for the next bytes: those of connections that ask and answer.
+    #[expect(clippy::vec_box, reason = "what is kept are the boxes")]
+    primed: Vec<Box<Body>>,
     followers: Vec<Vec<Bytes>>,
     departing: Option<Box<Departing>>,
 }
@@ -134,6 +142,7 @@ impl BlockPool {
             shared: VecDeque::new(),
             bodies: Vec::new(),
             large_bodies: Vec::new(),
+            primed: Vec::new(),
             followers: Vec::new(),
             departing: None,
         }
@@ -143,7 +152,7 @@ impl BlockPool {
     #[cfg(test)]
     pub(crate) fn memory(&self) -> usize {
         let spare = [&self.small, &self.large, &self.huge].into_iter().flatten();
-        spare.map(|block| block.size.bytes()).sum()
+        spare.map(|block| block.size.bytes()).sum::<usize>() + self.primed.len() * BlockSize::Small.bytes()
     }
 
     /// Takes a block, charged to the budget; `None` when the budget is used up.
@@ -198,8 +207,24 @@ impl BlockPool {
         self.large_bodies.pop().or_else(|| self.bodies.pop()).unwrap_or_default()
     }
 
+    /// A body with an empty small block, charged to the budget, if there is one.
+    pub(super) fn take_primed(&mut self, budget: &mut MemoryBudget) -> Option<Box<Body>> {
+        if self.primed.is_empty() || !budget.charge(BlockSize::Small.bytes()) {
+            return None;
+        }
+        self.primed.pop()
+    }
+
     /// Takes the body of an empty rope back.
-    pub(super) fn put_body(&mut self, body: Box<Body>) {
+    pub(super) fn put_body(&mut self, mut body: Box<Body>, budget: &mut MemoryBudget) {
+        let keeps_block = body.open().is_some_and(|block| block.size == BlockSize::Small && block.reclaim());
+        if keeps_block && self.primed.len() < SPARE_BODIES {
+            budget.release(BlockSize::Small.bytes());
+            return self.primed.push(body);
+        }
+        if let Some(block) = body.take_open() {
+            self.put(block, budget);
+        }
         let (bodies, limit) = match body.room() {
             0..=LARGE_BODY_PIECES => (&mut self.bodies, SPARE_BODIES),
             _ => (&mut self.large_bodies, SPARE_LARGE_BODIES),
@@ -209,19 +234,20 @@ impl BlockPool {
         }
     }
 
-    /// A packet on its way down, in a box that was used before if there is one.
+    /// A box for a packet on its way down. What is in it is that of an earlier packet.
+    pub(crate) fn take_departing(&mut self) -> Box<Departing> {
+        self.departing.take().unwrap_or_default()
+    }
+
+    /// A packet on its way down, in such a box.
     pub(crate) fn boxed(&mut self, departing: Departing) -> Box<Departing> {
-        match self.departing.take() {
-            Some(mut spare) => {
-                *spare = departing;
-                spare
-            }
-            None => Box::new(departing),
-        }
+        let mut spare = self.take_departing();
+        *spare = departing;
+        spare
     }
 
     /// Takes back the box of a packet that is through.
-    pub(crate) fn unboxed(&mut self, spare: Box<Departing>) {
+    pub(crate) fn put_departing(&mut self, spare: Box<Departing>) {
         self.departing = Some(spare);
     }
 

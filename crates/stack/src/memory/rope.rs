@@ -66,7 +66,10 @@ impl Rope {
 
     /// Appends a copy of `data`, and gives how much of it: less than all only when the budget ends.
     pub(crate) fn append(&mut self, pool: &mut BlockPool, budget: &mut MemoryBudget, data: &[u8]) -> usize {
-        let body = self.0.get_or_insert_with(|| pool.take_body());
+        let body = self.0.get_or_insert_with(|| {
+            let primed = if data.len() <= SMALL { pool.take_primed(budget) } else { None };
+            primed.unwrap_or_else(|| pool.take_body())
+        });
         let done = body.append(pool, budget, data);
         self.settle(pool, budget);
         done
@@ -90,8 +93,23 @@ impl Rope {
 
     /// The bytes from `offset` on, `len` of them, as slices of the rope's memory. A range of more than
     /// [`MAX_SLICES`] pieces (many tiny writes, each sent at once) has the last of them copied together.
+    #[cfg(test)]
     pub(crate) fn slices(&mut self, offset: usize, len: usize) -> ArrayVec<Bytes, MAX_SLICES> {
-        self.0.as_mut().map(|body| body.slices(offset, len)).unwrap_or_default()
+        let mut slices = ArrayVec::new();
+        self.slices_into(offset, len, &mut slices);
+        slices
+    }
+
+    /// The same, behind what is in `slices`.
+    pub(crate) fn slices_into(
+        &mut self,
+        offset: usize,
+        len: usize,
+        slices: &mut ArrayVec<Bytes, MAX_SLICES>,
+    ) {
+        if let Some(body) = &mut self.0 {
+            body.slices_into(offset, len, slices);
+        }
     }
 
     /// Copies the bytes from `offset` on into `out`, and gives how many there were.
@@ -123,11 +141,8 @@ impl Rope {
 
     /// What it is made of goes back to the pool when it is empty.
     fn settle(&mut self, pool: &mut BlockPool, budget: &mut MemoryBudget) {
-        if let Some(mut body) = self.0.take_if(|body| body.len == 0) {
-            if let Some(block) = body.open.take() {
-                pool.put(block, budget);
-            }
-            pool.put_body(body);
+        if let Some(body) = self.0.take_if(|body| body.len == 0) {
+            pool.put_body(body, budget);
         }
     }
 }
@@ -136,6 +151,16 @@ const SMALL: usize = BlockSize::Small.bytes();
 const HUGE: usize = BlockSize::Huge.bytes();
 
 impl Body {
+    /// The block at the end.
+    pub(super) fn open(&mut self) -> Option<&mut Block> {
+        self.open.as_mut()
+    }
+
+    /// Takes the block at the end away.
+    pub(super) fn take_open(&mut self) -> Option<Block> {
+        self.open.take()
+    }
+
     /// How many pieces its queue has room for without growing.
     pub(super) fn room(&self) -> usize {
         self.pieces.capacity()
@@ -177,12 +202,11 @@ impl Body {
         Ok(())
     }
 
-    fn slices(&mut self, offset: usize, len: usize) -> ArrayVec<Bytes, MAX_SLICES> {
+    fn slices_into(&mut self, offset: usize, len: usize, slices: &mut ArrayVec<Bytes, MAX_SLICES>) {
         debug_assert!(offset + len <= self.len, "{offset} + {len} of {} bytes", self.len);
         if offset + len > self.len - self.open.as_ref().map_or(0, |block| block.written().len()) {
             self.cut_open();
         }
-        let mut slices = ArrayVec::new();
         let (mut index, mut skip) = self.find(offset);
         let mut left = len;
         while left > 0 {
@@ -199,7 +223,6 @@ impl Body {
             skip = 0;
             index += 1;
         }
-        slices
     }
 
     fn copy_to(&self, offset: usize, out: &mut [u8]) -> usize {
@@ -226,8 +249,9 @@ impl Body {
     fn consume(&mut self, pool: &mut BlockPool, budget: &mut MemoryBudget, n: usize) {
         debug_assert!(n <= self.len, "{n} of {} bytes", self.len);
         let end = self.start + n as u64;
-        if self.pieces.back().map_or(self.start, |piece| piece.end) < end {
-            self.cut_open();
+        let cut_to = self.pieces.back().map_or(self.start, |piece| piece.end);
+        if cut_to < end {
+            self.skip_open(pool, budget, (end - cut_to) as usize);
         }
         self.len -= n;
         self.start = end;
@@ -276,6 +300,15 @@ impl Body {
         let bytes = block.cut();
         let block = self.open.take_if(|block| block.is_full());
         self.pieces.push_back(Piece { bytes, end, charged: 0, block });
+    }
+
+    /// Removes the first `n` bytes of what was appended last and not cut off.
+    fn skip_open(&mut self, pool: &mut BlockPool, budget: &mut MemoryBudget, n: usize) {
+        let Some(block) = &mut self.open else { return };
+        block.skip(n);
+        if let Some(block) = self.open.take_if(|block| block.is_full() && block.written().is_empty()) {
+            pool.put(block, budget);
+        }
     }
 
     fn pop_front(&mut self, pool: &mut BlockPool, budget: &mut MemoryBudget) {

@@ -37,9 +37,7 @@ impl Stack {
         let mut parts = self.parts(now);
         if !coalesce {
             for frame in frames.0.drain(..) {
-                if let Some(packet) = parts.handle_frame(on, frame) {
-                    parts.handle_packet(packet);
-                }
+                parts.handle_frame(on, frame, Parts::handle_packet);
             }
             return;
         }
@@ -53,10 +51,11 @@ impl Stack {
                 continue;
             }
             coalescer.note_link_header(&frame.bytes);
-            let Some(packet) = parts.handle_frame(on, frame) else { continue };
-            for packet in coalescer.offer(packet, parts.cx.pool) {
-                parts.handle_packet(packet);
-            }
+            parts.handle_frame(on, frame, |parts, packet| {
+                for packet in coalescer.offer(packet, parts.cx.pool) {
+                    parts.handle_packet(packet);
+                }
+            });
         }
         for packet in coalescer.finish() {
             parts.handle_packet(packet);
@@ -70,8 +69,9 @@ impl Parts<'_> {
         self.cx.counters.bytes_received += len as u64;
     }
 
-    /// Takes a frame in, up to the packet that it carries, if it carries one.
-    fn handle_frame(&mut self, on: InterfaceId, frame: Frame) -> Option<Packet> {
+    /// Takes a frame in, up to the packet that it carries; what becomes of that is `then`'s to say.
+    #[inline]
+    fn handle_frame(&mut self, on: InterfaceId, mut frame: Frame, then: impl FnOnce(&mut Self, Packet)) {
         let len = frame.bytes.len();
         self.count_received(len);
         let cx = &mut self.cx;
@@ -79,30 +79,29 @@ impl Parts<'_> {
         let cause = if cx.recorder.is_enabled() { self.record_arrival(on, &frame) } else { frame.cause };
         let cx = &mut self.cx;
         let interface = self.internet.interface(on);
-        let refused = match link::receive::receive(interface.medium, frame.bytes) {
+        let refused = match link::receive::receive(interface.medium, &mut frame.bytes) {
             _ if !interface.up => DropReason::InterfaceDown,
-            Ok(link::receive::Received::Ip { packet, broadcast }) => {
-                return Some(Packet {
+            Ok(link::receive::Received::Ip { broadcast }) => {
+                let packet = Packet {
                     interface: on,
-                    bytes: packet,
+                    bytes: frame.bytes,
                     broadcast,
                     followers: Vec::new(),
                     segment_size: frame.segment_size,
                     checksum: frame.checksum,
                     cause,
-                });
+                };
+                return then(self, packet);
             }
-            Ok(link::receive::Received::Arp(bytes)) => match ArpPacket::parse(&bytes) {
+            Ok(link::receive::Received::Arp) => match ArpPacket::parse(&frame.bytes) {
                 Ok(packet) => {
-                    resolution::receive_arp(&mut self.cx, self.internet, on, &packet, cause);
-                    return None;
+                    return resolution::receive_arp(&mut self.cx, self.internet, on, &packet, cause);
                 }
                 Err(_) => DropReason::ArpMalformed,
             },
             Err(reason) => reason,
         };
         cx.dropped(Some(on), refused, len, cause);
-        None
     }
 
     /// Records a frame. One with something left to a device is recorded as what the device would have made of
@@ -130,9 +129,12 @@ impl Parts<'_> {
 
     pub(super) fn handle_packet(&mut self, packet: Packet) {
         let (interface, broadcast, cause) = (packet.interface, packet.broadcast, packet.cause);
-        let (refusal, packet) = match crate::internet::receive::receive(&mut self.cx, self.internet, packet) {
-            Received::Deliver(arrived) => return self.deliver(arrived),
-            Received::Kept => return,
+        let mut received = crate::internet::receive::receive(&mut self.cx, self.internet, packet);
+        if let Received::Deliver(arrived) = &mut received {
+            return self.deliver(arrived);
+        }
+        let (refusal, packet) = match received {
+            Received::Deliver(_) | Received::Kept => return,
             Received::Refused(refusal, packet) => (refusal, packet),
             Received::Forward(packet, header) => {
                 let may_be_fragmented = matches!(&header, IpHeader::V4(header) if !header.dont_fragment);
@@ -169,15 +171,15 @@ impl Parts<'_> {
     }
 
     /// A packet for this host.
-    fn deliver(&mut self, arrived: Arrived) {
+    fn deliver(&mut self, arrived: &mut Arrived) {
         let (on, len, cause) = (arrived.interface, arrived.payload.len(), arrived.cause);
         let broadcast = arrived.broadcast;
-        let copied = !self.transports.raw.is_empty() && self.transports.raw.receive(&mut self.cx, &arrived);
+        let copied = !self.transports.raw.is_empty() && self.transports.raw.receive(&mut self.cx, arrived);
         let disposition = match (arrived.protocol, arrived.destination) {
             (IpProtocol::Icmpv4, IpAddr::V4(_)) | (IpProtocol::Icmpv6, IpAddr::V6(_)) => {
                 self.receive_icmp(arrived)
             }
-            (IpProtocol::Igmp, IpAddr::V4(_)) => igmp::receive(&mut self.cx, self.internet, &arrived),
+            (IpProtocol::Igmp, IpAddr::V4(_)) => igmp::receive(&mut self.cx, self.internet, arrived),
             _ => self.transports.receive(&mut self.cx, arrived),
         };
         match disposition {
@@ -209,7 +211,7 @@ impl Parts<'_> {
         }
     }
 
-    fn receive_icmp(&mut self, arrived: Arrived) -> Disposition {
+    fn receive_icmp(&mut self, arrived: &Arrived) -> Disposition {
         let meaning = match (arrived.source, arrived.destination) {
             (IpAddr::V6(source), IpAddr::V6(destination)) => {
                 icmpv6::receive(source, destination, &arrived.payload)
@@ -220,7 +222,7 @@ impl Parts<'_> {
             None => Disposition::Drop(DropReason::IcmpMalformed),
             Some(Meaning::Nothing) => Disposition::Drop(DropReason::IcmpIgnored),
             Some(Meaning::EchoRequest { identifier, sequence, data }) => {
-                self.echo_reply(&arrived, identifier, sequence, &data)
+                self.echo_reply(arrived, identifier, sequence, &data)
             }
             Some(Meaning::EchoReply) => self.transports.icmp.receive(&mut self.cx, arrived),
             Some(Meaning::Error { kind, invoking }) => {
@@ -230,8 +232,8 @@ impl Parts<'_> {
                     None => Disposition::Drop(DropReason::IcmpUnmatched),
                 }
             }
-            Some(Meaning::NeighbourDiscovery) => self.receive_ndp(&arrived),
-            Some(Meaning::ListenerDiscovery) => self.receive_mld(&arrived),
+            Some(Meaning::NeighbourDiscovery) => self.receive_ndp(arrived),
+            Some(Meaning::ListenerDiscovery) => self.receive_mld(arrived),
         }
     }
 

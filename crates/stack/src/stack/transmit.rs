@@ -76,7 +76,7 @@ enum Idle {
     Stranded,
 }
 
-/// What a socket sends next: from where, to where, in which zone.
+/// The datagram that a socket sends next: from where, to where, in which zone.
 struct Flow {
     source: IpAddr,
     destination: IpAddr,
@@ -154,21 +154,31 @@ impl Parts<'_> {
     pub(super) fn sort_fresh(&mut self) {
         self.notice_changes();
         while let Some(socket) = self.cx.sendable.pop_fresh() {
-            match self.next_hop(socket) {
-                Ok((hop, _)) => self.cx.sendable.file(socket, hop.interface),
+            match self.next_hop(socket, |hop| hop.interface) {
+                Ok(interface) => self.cx.sendable.file(socket, interface),
                 Err(Idle::Nothing) => self.cx.sendable.release(socket),
                 Err(Idle::Stranded) => self.cx.sendable.strand(socket),
             }
         }
     }
 
-    /// The first hop of what the socket sends next, and where that goes in the end. A socket without a route is told; a connection waits for
-    /// another.
-    fn next_hop(&mut self, socket: SocketId) -> Result<(Hop, IpAddr), Idle> {
+    /// What `take` takes from the first hop of what the socket sends next. A socket without a route is told; a
+    /// connection waits for another.
+    #[inline]
+    fn next_hop<T>(&mut self, socket: SocketId, take: impl Fn(&Hop) -> T) -> Result<T, Idle> {
         loop {
-            let flow = self.flow(socket).ok_or(Idle::Nothing)?;
-            let reason = match self.internet.first_hop(flow.source, flow.destination, flow.via) {
-                Ok(hop) => return Ok((hop, flow.destination)),
+            let hop = match socket {
+                SocketId::Tcp(id) => {
+                    let (tuple, via) = self.transports.tcp.sends(id).ok_or(Idle::Nothing)?;
+                    self.internet.first_hop(&tuple.local_address, &tuple.remote_address, via)
+                }
+                _ => {
+                    let flow = self.flow(socket).ok_or(Idle::Nothing)?;
+                    self.internet.first_hop(&flow.source, &flow.destination, flow.via)
+                }
+            };
+            let reason = match hop {
+                Ok(hop) => return Ok(take(hop)),
                 Err(reason) => reason,
             };
             if !self.fail(socket, None, reason) {
@@ -177,17 +187,29 @@ impl Parts<'_> {
         }
     }
 
-    /// Where the socket's next packet goes; `None` when it has none.
+    /// Whether the socket has something to send.
+    fn has_more(&self, socket: SocketId) -> bool {
+        match socket {
+            SocketId::Tcp(id) => self.transports.tcp.sends(id).is_some(),
+            _ => self.flow(socket).is_some(),
+        }
+    }
+
+    /// Where the socket's next packet goes in the end.
+    fn destination(&self, socket: SocketId) -> Option<IpAddr> {
+        match socket {
+            SocketId::Tcp(id) => self.transports.tcp.remote_address(id),
+            _ => self.flow(socket).map(|flow| flow.destination),
+        }
+    }
+
+    /// Where the next datagram of the socket goes; `None` when it has none.
     fn flow(&self, socket: SocketId) -> Option<Flow> {
         let (source, destination, scope) = match socket {
-            SocketId::Tcp(id) => {
-                let (source, destination, via) = self.transports.tcp.addresses(id)?;
-                return Some(Flow { source, destination, via });
-            }
             SocketId::Udp(id) => self.transports.udp.next_addresses(id)?,
             SocketId::Icmp(id) => self.transports.icmp.next_addresses(id)?,
             SocketId::Raw(id) => self.transports.raw.next_addresses(id)?,
-            SocketId::Listener(_) => return None,
+            SocketId::Tcp(_) | SocketId::Listener(_) => return None,
         };
         Some(Flow {
             source,
@@ -217,8 +239,8 @@ impl Parts<'_> {
 
     /// Lets a socket send one packet. Its frames, if it sends one, are the next of the interface.
     pub(super) fn pull(&mut self, on: InterfaceId, socket: SocketId) {
-        let (hop, destination) = match self.next_hop(socket) {
-            Ok(next) => next,
+        let hop = match self.next_hop(socket, |hop| *hop) {
+            Ok(hop) => hop,
             Err(Idle::Nothing) => return,
             Err(Idle::Stranded) => return self.cx.sendable.strand(socket),
         };
@@ -226,9 +248,9 @@ impl Parts<'_> {
             return self.cx.sendable.file(socket, hop.interface);
         }
         let Some(hardware) = self.ready(&hop, socket) else { return };
-        let path = path(&self.cx, self.internet, &hop, destination);
+        let path = path(&self.cx, self.internet, &hop, || self.destination(socket));
         if let SocketId::Udp(id) = socket {
-            self.loop_back(on, id, destination, &path);
+            self.loop_back(on, id, &path);
         }
         let transmission = self.transports.transmit(&mut self.cx, socket, &path);
         let (mut packet, cause, len, made) = match transmission {
@@ -236,7 +258,7 @@ impl Parts<'_> {
                 let mut packet = self.internet.queues[on.slot()].spare();
                 let (cause, len) = (departing.cause, departing.header.len() + departing.payload_len());
                 let made = transmit_as(&mut self.cx, self.internet, &hop, &mut departing, &mut packet);
-                self.cx.pool.unboxed(departing);
+                self.cx.pool.put_departing(departing);
                 (packet, cause, len, made)
             }
             Transmission::Packet { packet: bytes, cause } => {
@@ -247,7 +269,7 @@ impl Parts<'_> {
             }
             Transmission::Nothing => return,
         };
-        if self.flow(socket).is_some() {
+        if self.has_more(socket) {
             self.cx.sendable.push_back(socket, on);
         }
         match (made, hardware) {
@@ -264,7 +286,8 @@ impl Parts<'_> {
 
     /// What goes to a group that this host is in on the interface, or to everybody there, comes to its own
     /// sockets too (RFC 1112 6.1).
-    fn loop_back(&mut self, on: InterfaceId, id: UdpId, destination: IpAddr, path: &Path) {
+    fn loop_back(&mut self, on: InterfaceId, id: UdpId, path: &Path) {
+        let Some(destination) = self.destination(id.into()) else { return };
         let is_ours = match destination.is_multicast() {
             true => self.internet.addresses.classify(on, destination) == Destination::Group,
             false => self.internet.is_broadcast(on, destination),

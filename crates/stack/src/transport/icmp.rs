@@ -253,7 +253,7 @@ impl IcmpLayer {
     }
 
     /// An echo reply.
-    pub(crate) fn receive(&mut self, cx: &mut Context<'_>, arrived: Arrived) -> Disposition {
+    pub(crate) fn receive(&mut self, cx: &mut Context<'_>, arrived: &Arrived) -> Disposition {
         let Some(identifier) = arrived.payload.get(4..6).map(|id| u16::from_be_bytes([id[0], id[1]])) else {
             return Disposition::Drop(DropReason::IcmpMalformed);
         };

@@ -22,7 +22,8 @@ pub(crate) struct Transports {
 impl Transports {
     /// Gives a packet to the transport whose it is. (ICMP has been read by the internet layer; what comes here
     /// of it are echo replies.)
-    pub(crate) fn receive(&mut self, cx: &mut Context<'_>, arrived: Arrived) -> Disposition {
+    #[inline]
+    pub(crate) fn receive(&mut self, cx: &mut Context<'_>, arrived: &mut Arrived) -> Disposition {
         match arrived.protocol {
             IpProtocol::Tcp => self.tcp.receive(cx, arrived),
             IpProtocol::Udp => self.udp.receive(cx, arrived),
@@ -30,7 +31,8 @@ impl Transports {
             // RFC 8200 4.7: nothing follows, and nothing is wrong.
             IpProtocol::NoNext => Disposition::Drop(DropReason::UnknownProtocol),
             _ => {
-                Disposition::Unreachable(DropReason::UnknownProtocol, Unreachable::Protocol, arrived.invoking)
+                let invoking = core::mem::take(&mut arrived.invoking);
+                Disposition::Unreachable(DropReason::UnknownProtocol, Unreachable::Protocol, invoking)
             }
         }
     }

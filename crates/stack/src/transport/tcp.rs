@@ -63,7 +63,7 @@ use crate::packet::{Path, Transmission};
 use crate::random::Random;
 use crate::slab::{Key, Slab};
 use crate::socket::TcpId;
-use crate::table::FlowTable;
+use crate::table::{FlowTable, FourTuple};
 pub(crate) use connection::Connection;
 use connection::Flags;
 use half_open::HalfOpen;
@@ -137,14 +137,19 @@ impl TcpLayer {
         }
     }
 
-    /// From and to where a connection sends, and the interface that it is bound to; `None` when it has nothing to send.
-    pub(crate) fn addresses(&self, id: TcpId) -> Option<(IpAddr, IpAddr, Option<InterfaceId>)> {
+    /// The ends of a connection that has something to send, and the interface that it is bound to.
+    pub(crate) fn sends(&self, id: TcpId) -> Option<(&FourTuple, Option<InterfaceId>)> {
         let connection = self.connections.get(id.0).filter(|connection| connection.has_output())?;
         let interface = match connection.flags.contains(Flags::BOUND) {
             true => connection.options().interface,
             false => None,
         };
-        Some((connection.tuple.local_address, connection.tuple.remote_address, interface))
+        Some((&connection.tuple, interface))
+    }
+
+    /// Where a connection leads; `None` when the handle is stale.
+    pub(crate) fn remote_address(&self, id: TcpId) -> Option<IpAddr> {
+        self.connections.get(id.0).map(|connection| connection.tuple.remote_address)
     }
 
     /// A connection; `None` when the handle is stale.

@@ -89,13 +89,15 @@ impl Ipv4Header {
     /// header length, total length, or options; `Checksum`.
     #[inline]
     pub fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
-        let header = Self::read(bytes)?;
-        let header_len = header.header_len();
-        ParseError::check_len("IPv4 packet", header_len + usize::from(header.payload_len), bytes.len())?;
-        if checksum::sum(&bytes[..header_len]) != 0xffff {
-            return Err(ParseError::Checksum { what: WHAT });
+        let read = Self::read(bytes);
+        if let Ok(header) = &read {
+            let header_len = header.header_len();
+            ParseError::check_len("IPv4 packet", header_len + usize::from(header.payload_len), bytes.len())?;
+            if checksum::sum(&bytes[..header_len]) != 0xffff {
+                return Err(ParseError::Checksum { what: WHAT });
+            }
         }
-        Ok(header)
+        read
     }
 
     /// Reads the header of a packet that an ICMP error quotes: the payload may be cut off (RFC 1812

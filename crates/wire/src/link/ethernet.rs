@@ -185,7 +185,8 @@ impl EthernetHeader {
     /// `Truncated` when the frame ends inside the header.
     #[inline]
     pub fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
-        let EthernetFixed { destination, source, ether_type } = EthernetFixed::parse(bytes)?;
+        let Some(fixed) = bytes.first_chunk() else { return Err(EthernetFixed::truncated(bytes)) };
+        let EthernetFixed { destination, source, ether_type } = EthernetFixed::from_bytes(fixed);
         let ether_type = EtherType::from(ether_type);
         if ether_type != EtherType::Vlan {
             return Ok(EthernetHeader { destination, source, vlan: None, ether_type });

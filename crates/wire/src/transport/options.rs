@@ -179,30 +179,58 @@ impl TcpOptions {
     /// `Malformed` when an option's length is below 2 or beyond `bytes`, or there are more than 40 bytes.
     #[inline]
     pub fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
+        let mut options = TcpOptions::default();
+        options.read(bytes)?;
+        Ok(options)
+    }
+
+    /// The same in place of the options that were here.
+    #[inline]
+    pub(super) fn read(&mut self, bytes: &[u8]) -> Result<(), ParseError> {
+        self.clear();
         match bytes {
-            [] => Ok(TcpOptions::default()),
+            [] => Ok(()),
             // What nearly every segment of a connection carries (RFC 7323 appendix A).
             [kind::NOP, kind::NOP, kind::TIMESTAMPS, 10, ..] if bytes.len() == 12 => {
-                let timestamps = bytes.last_chunk().map(TcpTimestamps::from_bytes);
-                Ok(TcpOptions { timestamps, ..TcpOptions::default() })
+                self.timestamps = bytes.last_chunk().map(TcpTimestamps::from_bytes);
+                Ok(())
             }
-            _ => Self::parse_any(bytes),
+            _ => self.read_any(bytes),
         }
     }
 
-    fn parse_any(bytes: &[u8]) -> Result<Self, ParseError> {
+    fn read_any(&mut self, bytes: &[u8]) -> Result<(), ParseError> {
         if bytes.len() > MAX_LEN {
             return Err(ParseError::malformed(WHAT, "more than 40 bytes"));
         }
-        let mut options = TcpOptions::default();
         for option in walk(bytes) {
             let RawOption { kind, bytes, data, .. } = option?;
             let is_padding = matches!(kind, kind::END | kind::NOP);
-            if !is_padding && !options.set(bytes) {
-                options.unknown.push(kind, data)?;
+            if !is_padding && !self.set(bytes) {
+                self.unknown.push(kind, data)?;
             }
         }
-        Ok(options)
+        Ok(())
+    }
+
+    /// Takes all options out. (Field by field: to write the whole costs as much as a copy.)
+    #[inline]
+    fn clear(&mut self) {
+        let TcpOptions {
+            mss,
+            sack_permitted,
+            timestamps,
+            window_scale,
+            sack,
+            fast_open,
+            acc_ecn,
+            user_timeout,
+            unknown,
+        } = self;
+        (*mss, *sack_permitted, *timestamps, *window_scale) = (None, false, None, None);
+        (*fast_open, *acc_ecn, *user_timeout) = (None, None, None);
+        sack.clear();
+        unknown.0.clear();
     }
 
     /// Takes an option of a known kind and a possible length; says whether it is one.

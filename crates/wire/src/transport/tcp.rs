@@ -115,13 +115,24 @@ impl TcpHeader {
     /// bytes or an option's length is below 2 or beyond the header (see [`TcpOptions::parse`]).
     #[inline]
     pub fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
+        let mut header = TcpHeader::default();
+        header.read(bytes)?;
+        Ok(header)
+    }
+
+    /// As [`parse`](Self::parse), in place of the header that was here; what is left of that after an error is
+    /// not said. A header is large, for its options: this way it is not copied.
+    ///
+    /// # Errors
+    /// As of [`parse`](Self::parse).
+    #[inline]
+    pub fn read(&mut self, bytes: &[u8]) -> Result<(), ParseError> {
         let fixed = TcpFixed::parse(bytes)?;
         let header_len = usize::from(fixed.data_offset) * 4;
         if header_len < TcpFixed::LEN {
             return Err(ParseError::malformed(WHAT, "the data offset is below 20 bytes"));
         }
         ParseError::check_len(WHAT, header_len, bytes.len())?;
-        let options = TcpOptions::parse(&bytes[TcpFixed::LEN..header_len])?;
         let flags = [
             (fixed.flag_fin, TcpFlags::FIN),
             (fixed.flag_syn, TcpFlags::SYN),
@@ -135,16 +146,14 @@ impl TcpHeader {
         ]
         .into_iter()
         .fold(0, |bits, (set, flag)| bits | if set { flag.bits() } else { 0 });
-        Ok(TcpHeader {
-            source_port: fixed.source_port,
-            destination_port: fixed.destination_port,
-            seq: SeqNumber(fixed.seq),
-            ack: SeqNumber(fixed.ack),
-            flags: TcpFlags::from_bits_truncate(flags),
-            window: fixed.window,
-            urgent: fixed.urgent,
-            options,
-        })
+        self.source_port = fixed.source_port;
+        self.destination_port = fixed.destination_port;
+        self.seq = SeqNumber(fixed.seq);
+        self.ack = SeqNumber(fixed.ack);
+        self.flags = TcpFlags::from_bits_truncate(flags);
+        self.window = fixed.window;
+        self.urgent = fixed.urgent;
+        self.options.read(&bytes[TcpFixed::LEN..header_len])
     }
 
     /// Where the data of a parsed segment begins: the header's length as its sender wrote it, which may be

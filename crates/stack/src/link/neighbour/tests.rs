@@ -29,10 +29,10 @@ fn with_state(cx: &mut Context<'_>, internet: &mut Internet, name: &str) {
     match name {
         "none" => {}
         "incomplete" => {
-            neighbours.resolve(cx, ETH0, host(1));
+            neighbours.resolve(cx, ETH0, &host(1));
         }
         "reachable" => {
-            neighbours.resolve(cx, ETH0, host(1));
+            neighbours.resolve(cx, ETH0, &host(1));
             neighbours.learn(cx, ETH0, host(1), Some(OLD), told);
         }
         "stale" => {
@@ -40,7 +40,7 @@ fn with_state(cx: &mut Context<'_>, internet: &mut Internet, name: &str) {
         }
         "delay" => {
             neighbours.learn(cx, ETH0, host(1), Some(OLD), Evidence::Asked);
-            neighbours.resolve(cx, ETH0, host(1));
+            neighbours.resolve(cx, ETH0, &host(1));
         }
         other => panic!("{other}"),
     }
@@ -118,10 +118,10 @@ fn a_confirmation_is_good_for_about_the_base_time() {
         let Some(State::Reachable { until, .. }) = internet.neighbours.state(ETH0, host(1)) else { panic!() };
         lives.push(until.as_millis());
         cx.now = until - Duration::from_nanos(1);
-        assert_eq!(internet.neighbours.resolve(&mut cx, ETH0, host(1)), Resolution::Known(OLD));
+        assert_eq!(internet.neighbours.resolve(&mut cx, ETH0, &host(1)), Resolution::Known(OLD));
         assert_eq!(describe(internet.neighbours.state(ETH0, host(1))).0, "reachable");
         cx.now = until;
-        assert_eq!(internet.neighbours.resolve(&mut cx, ETH0, host(1)), Resolution::Known(OLD));
+        assert_eq!(internet.neighbours.resolve(&mut cx, ETH0, &host(1)), Resolution::Known(OLD));
         assert_eq!(describe(internet.neighbours.state(ETH0, host(1))).0, "delay");
     }
     lives.sort_unstable();
@@ -135,13 +135,13 @@ fn a_full_table_forgets_who_was_not_used_of_late_and_nobody_who_is_waited_for() 
     let mut stack = stack(config);
     let Parts { mut cx, internet, .. } = stack.parts(Instant::ZERO);
     let neighbours = &mut internet.neighbours;
-    let Resolution::Solicit(waited_for) = neighbours.resolve(&mut cx, ETH0, host(0)) else { panic!() };
+    let Resolution::Solicit(waited_for) = neighbours.resolve(&mut cx, ETH0, &host(0)) else { panic!() };
     let packet = Outgoing::whole(ArrayVec::new(), 0, ArrayVec::new());
     assert!(neighbours.enqueue(&mut cx, waited_for, packet).is_none());
     for number in 1..200 {
         neighbours.learn(&mut cx, ETH0, host(number), Some(OLD), Evidence::Asked);
         assert!(neighbours.len() <= 6);
-        neighbours.resolve(&mut cx, ETH0, host(1));
+        neighbours.resolve(&mut cx, ETH0, &host(1));
     }
     let known = |number| neighbours.state(ETH0, host(number)).is_some();
     assert!(known(0), "a packet waits for it");
@@ -157,25 +157,25 @@ fn a_table_full_of_neighbours_that_are_waited_for_refuses_another() {
     let mut stack = stack(config);
     let Parts { mut cx, internet, .. } = stack.parts(Instant::ZERO);
     for number in 0..3 {
-        let Resolution::Solicit(key) = internet.neighbours.resolve(&mut cx, ETH0, host(number)) else {
+        let Resolution::Solicit(key) = internet.neighbours.resolve(&mut cx, ETH0, &host(number)) else {
             panic!()
         };
         let packet = Outgoing::whole(ArrayVec::new(), 0, ArrayVec::new());
         internet.neighbours.enqueue(&mut cx, key, packet);
     }
-    assert_eq!(internet.neighbours.resolve(&mut cx, ETH0, host(3)), Resolution::TableFull);
+    assert_eq!(internet.neighbours.resolve(&mut cx, ETH0, &host(3)), Resolution::TableFull);
 }
 
 #[test]
 fn a_neighbour_that_did_not_answer_is_not_asked_again_at_once() {
     let mut stack = stack(Config::default());
     let Parts { mut cx, internet, .. } = stack.parts(Instant::ZERO);
-    let Resolution::Solicit(key) = internet.neighbours.resolve(&mut cx, ETH0, host(1)) else { panic!() };
+    let Resolution::Solicit(key) = internet.neighbours.resolve(&mut cx, ETH0, &host(1)) else { panic!() };
     for _ in 0..2 {
         assert!(matches!(internet.neighbours.handle_timer(&mut cx, key), Due::Solicit(_)));
     }
     assert!(matches!(internet.neighbours.handle_timer(&mut cx, key), Due::Failed { .. }));
-    assert_eq!(internet.neighbours.resolve(&mut cx, ETH0, host(1)), Resolution::Unreachable);
+    assert_eq!(internet.neighbours.resolve(&mut cx, ETH0, &host(1)), Resolution::Unreachable);
     assert!(matches!(internet.neighbours.handle_timer(&mut cx, key), Due::Nothing));
-    assert!(matches!(internet.neighbours.resolve(&mut cx, ETH0, host(1)), Resolution::Solicit(_)));
+    assert!(matches!(internet.neighbours.resolve(&mut cx, ETH0, &host(1)), Resolution::Solicit(_)));
 }

@@ -69,6 +69,39 @@ fn a_block_that_a_frame_still_holds_returns_once_the_frame_is_gone() {
 }
 
 #[test]
+fn a_rope_that_fills_and_empties_again_and_again_writes_to_the_same_block() {
+    let (mut pool, mut budget) = (BlockPool::new(), MemoryBudget::new(LIMIT));
+    let mut rope = Rope::new();
+    rope.append(&mut pool, &mut budget, &bytes(0, 100));
+    rope.consume(&mut pool, &mut budget, 40);
+    let mut rest = [0; 60];
+    assert_eq!(rope.copy_to(0, &mut rest), 60);
+    assert_eq!(rest[..], bytes(40, 60));
+    rope.consume(&mut pool, &mut budget, 60);
+    assert_eq!((budget.in_use(), pool.memory()), (0, 2_048), "the block is free, with the body of the rope");
+    let mut memory = None;
+    for turn in 0..5 {
+        rope.append(&mut pool, &mut budget, &bytes(turn, 100));
+        assert_eq!((budget.in_use(), pool.memory()), (2_048, 0));
+        let place = rope.slices(0, 1)[0].as_ptr();
+        assert_eq!(*memory.get_or_insert(place), place);
+        rope.consume(&mut pool, &mut budget, 100);
+    }
+}
+
+#[test]
+fn a_block_that_waits_with_a_body_is_not_taken_beyond_the_budget() {
+    let (mut pool, mut budget) = (BlockPool::new(), MemoryBudget::new(3_000));
+    let (mut first, mut second) = (Rope::new(), Rope::new());
+    first.append(&mut pool, &mut budget, &bytes(0, 10));
+    first.clear(&mut pool, &mut budget);
+    assert!(budget.charge(1_000));
+    assert_eq!(second.append(&mut pool, &mut budget, &bytes(0, 10)), 0);
+    budget.release(1_000);
+    assert_eq!(second.append(&mut pool, &mut budget, &bytes(0, 10)), 10);
+}
+
+#[test]
 fn an_empty_rope_holds_no_memory() {
     let (mut pool, mut budget) = (BlockPool::new(), MemoryBudget::new(LIMIT));
     let mut rope = Rope::new();

@@ -45,27 +45,31 @@ impl Way<'_> {
 
 impl TcpLayer {
     /// A segment arrives.
-    pub(crate) fn receive(&mut self, cx: &mut Context<'_>, arrived: Arrived) -> Disposition {
-        let header = match read(&arrived) {
-            Ok(header) => header,
-            Err(reason) => return Disposition::Drop(reason),
-        };
-        let tuple = tuple_of(&arrived, &header);
-        let mut data = arrived.payload;
+    pub(crate) fn receive(&mut self, cx: &mut Context<'_>, arrived: &mut Arrived) -> Disposition {
+        let mut header = TcpHeader::default();
+        if header.read(&arrived.payload).is_err() {
+            return Disposition::Drop(DropReason::TcpMalformed);
+        }
+        let header = &header;
+        if let Err(reason) = check(arrived, header) {
+            return Disposition::Drop(reason);
+        }
+        let mut data = core::mem::take(&mut arrived.payload);
         data.advance(TcpHeader::data_offset(&data));
         let segment_size = arrived.segment_size.map_or(data.len(), |size| usize::from(NonZeroU16::get(size)));
         let segment = Segment {
-            header: &header,
+            header,
             seq: header.seq,
             flags: header.flags,
             data,
-            followers: arrived.followers,
+            followers: core::mem::take(&mut arrived.followers),
             segment_size,
             cause: arrived.cause,
         };
-        if let Some(key) = self.recent.filter(|key| self.leads_to(*key, &tuple)) {
+        if let Some(key) = self.recent.filter(|key| self.leads_to(*key, arrived, header)) {
             return self.receive_connected(cx, key, segment);
         }
+        let tuple = tuple_of(arrived, header);
         let way = Way {
             tuple,
             hash: self.flows.hash(&tuple),
@@ -85,10 +89,16 @@ impl TcpLayer {
         }
     }
 
-    /// Whether the segments of a tuple go to the connection `key`, as the table of flows would say.
-    fn leads_to(&self, key: Key, tuple: &FourTuple) -> bool {
-        let connection = self.connections.get(key);
-        connection.is_some_and(|it| it.tuple == *tuple && !it.flags.contains(Flags::DETACHED))
+    /// Whether a segment goes to the connection `key`, as the table of flows would say.
+    fn leads_to(&self, key: Key, arrived: &Arrived, header: &TcpHeader) -> bool {
+        self.connections.get(key).is_some_and(|it| {
+            let FourTuple { local_address, remote_address, local_port, remote_port } = &it.tuple;
+            *local_port == header.destination_port
+                && *remote_port == header.source_port
+                && *remote_address == arrived.source
+                && *local_address == arrived.destination
+                && !it.flags.contains(Flags::DETACHED)
+        })
     }
 
     /// Where the segments of a tuple go.
@@ -343,9 +353,8 @@ impl TcpLayer {
     }
 }
 
-/// Reads the header and checks what can be checked without a connection.
-fn read(arrived: &Arrived) -> Result<TcpHeader, DropReason> {
-    let header = TcpHeader::parse(&arrived.payload).map_err(|_| DropReason::TcpMalformed)?;
+/// Checks what can be checked without a connection.
+fn check(arrived: &Arrived, header: &TcpHeader) -> Result<(), DropReason> {
     // RFC 9293 3.1, MUST-3. A checksum that a device has verified, or that is yet to be filled in, is not
     // verified again.
     if arrived.checksum == ReceivedChecksum::Unverified {
@@ -368,7 +377,7 @@ fn read(arrived: &Arrived) -> Result<TcpHeader, DropReason> {
     if contradictory || (controls.is_empty() && !header.flags.contains(TcpFlags::ACK)) {
         return Err(DropReason::TcpBadFlags);
     }
-    Ok(header)
+    Ok(())
 }
 
 pub(super) fn record_opened(

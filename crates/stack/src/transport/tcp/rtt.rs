@@ -80,8 +80,8 @@ impl RttEstimator {
         }
         // RFC 6298 2.3. The floor is under the variation, not under the whole, so that it is a margin on
         // long paths too: with 300 ms of round trip and no variation the timeout is 500 ms.
-        let margin = Duration::from_nanos(4 * self.rttvar_ns).max(config.min_rto);
-        (Duration::from_nanos(self.srtt_ns) + margin).min(config.max_rto)
+        let margin = (4 * self.rttvar_ns).max(nanos(config.min_rto));
+        Duration::from_nanos(self.srtt_ns.saturating_add(margin).min(nanos(config.max_rto)))
     }
 
     /// The smoothed round-trip time; `None` before the first sample.
@@ -103,6 +103,11 @@ impl RttEstimator {
     pub(crate) fn backoff(&self) -> u8 {
         self.backoff
     }
+}
+
+/// A duration in whole nanoseconds, as far as they can be counted.
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Moves `mean` by 1/`divisor` of the way to `value`.

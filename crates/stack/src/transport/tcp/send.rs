@@ -139,7 +139,7 @@ impl Connection {
         self.arm(cx);
         #[cfg(debug_assertions)]
         self.check();
-        Transmission::Segment(cx.pool.boxed(segment))
+        Transmission::Segment(segment)
     }
 
     /// Whether there is anything to send, window permitting.
@@ -337,8 +337,9 @@ impl Connection {
     fn restart_after_idle(&mut self, cx: &mut Context<'_>) {
         let idle = self.snd.una == self.snd.nxt && !self.send_buffer.is_empty();
         let now = cx.now.as_millis() as u32;
-        let pause = Duration::from_millis(now.wrapping_sub(self.cold.last_sent_ms).into());
-        if !idle || pause <= self.rtt.rto(&cx.config.tcp) {
+        let pause = now.wrapping_sub(self.cold.last_sent_ms);
+        // No timeout is shorter than a millisecond, so most segments need no more than the first two.
+        if !idle || pause == 0 || Duration::from_millis(pause.into()) <= self.rtt.rto(&cx.config.tcp) {
             return;
         }
         self.cold.last_sent_ms = now;

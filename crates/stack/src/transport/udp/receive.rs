@@ -19,13 +19,13 @@ const DESTINATION_PORT: usize = 2;
 
 impl UdpLayer {
     /// A packet with the protocol number of UDP.
-    pub(crate) fn receive(&mut self, cx: &mut Context<'_>, arrived: Arrived) -> Disposition {
+    pub(crate) fn receive(&mut self, cx: &mut Context<'_>, arrived: &mut Arrived) -> Disposition {
         // RFC 768: a length below 8 or beyond the packet is wrong; what lies behind the length is not ours.
         let Ok(header) = UdpHeader::parse_datagram(&arrived.payload) else {
             return Disposition::Drop(DropReason::UdpMalformed);
         };
         let bytes = arrived.payload.slice(..usize::from(header.length));
-        if !is_checksum_valid(&arrived, &header, &bytes) {
+        if !is_checksum_valid(arrived, &header, &bytes) {
             return Disposition::Drop(DropReason::UdpChecksum);
         }
         // RFC 8085 5.1: nobody could answer port 0, and nobody listens there.
@@ -55,7 +55,7 @@ impl UdpLayer {
         };
         let mut found = one.is_some();
         // What was merged behind it differs in the data only.
-        let followers = arrived.followers.into_iter();
+        let followers = core::mem::take(&mut arrived.followers).into_iter();
         for data in core::iter::once(datagram.data.clone()).chain(followers) {
             let datagram = Datagram { data, ..datagram.clone() };
             match one {
@@ -68,7 +68,10 @@ impl UdpLayer {
         }
         match found {
             true => Disposition::Accepted,
-            false => Disposition::Unreachable(DropReason::UdpNoSocket, Unreachable::Port, arrived.invoking),
+            false => {
+                let invoking = core::mem::take(&mut arrived.invoking);
+                Disposition::Unreachable(DropReason::UdpNoSocket, Unreachable::Port, invoking)
+            }
         }
     }
 

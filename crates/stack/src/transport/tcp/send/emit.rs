@@ -1,14 +1,13 @@
 //! From a plan to a segment: header, slices, and the notes that sending leaves behind.
 
-use arrayvec::ArrayVec;
+use alloc::boxed::Box;
+
 use fathom_record::{Engine, RecordId, SendReason};
-use fathom_wire::{
-    Ecn, IpProtocol, SeqNumber, TcpFlags, TcpHeader, TcpOptions as WireOptions, TcpTimestamps,
-};
+use fathom_wire::{Ecn, IpProtocol, SeqNumber, TcpFlags, TcpHeader, TcpTimestamps};
 
 use super::{Plan, segment_size};
 use crate::context::Context;
-use crate::packet::{Departing, Fragmentation, Path};
+use crate::packet::{Departing, Fragmentation, MAX_SHORT_DATA, MAX_TRANSPORT_HEADER, Path};
 use crate::table::FourTuple;
 use crate::transport::tcp::connection::{Connection, Flags};
 use crate::transport::tcp::options;
@@ -16,40 +15,56 @@ use crate::transport::tcp::recovery::LossRecovery as _;
 use crate::transport::tcp::state::State;
 
 /// A segment without data.
-#[inline]
 pub(in crate::transport::tcp) fn departing(
     tuple: &FourTuple,
     header: &TcpHeader,
     hop_limit: u8,
     cause: Option<RecordId>,
 ) -> Departing {
-    let mut bytes = [0; TcpHeader::MAX_LEN];
+    let mut out = Departing::default();
+    depart(&mut out, tuple, header, hop_limit, cause);
+    out
+}
+
+/// The same in place of the packet that was in `out`.
+#[inline]
+fn depart(
+    out: &mut Departing,
+    tuple: &FourTuple,
+    header: &TcpHeader,
+    hop_limit: u8,
+    cause: Option<RecordId>,
+) {
     let len = header.header_len();
-    header.emit(&mut bytes[..len]);
-    let mut out = ArrayVec::from(bytes);
-    out.truncate(len);
-    Departing {
-        source: tuple.local_address,
-        destination: tuple.remote_address,
-        protocol: IpProtocol::Tcp,
-        hop_limit,
-        dscp: 0,
-        ecn: Ecn::NotEct,
-        header: out,
-        checksum_offset: TcpHeader::CHECKSUM_OFFSET as u8,
-        slices: ArrayVec::new(),
-        segment_size: None,
-        fragmentation: Fragmentation::Forbidden,
-        cause,
-    }
+    out.source = tuple.local_address;
+    out.destination = tuple.remote_address;
+    out.protocol = IpProtocol::Tcp;
+    out.hop_limit = hop_limit;
+    out.dscp = 0;
+    out.ecn = Ecn::NotEct;
+    out.header.clear();
+    extend(out, len, |bytes| header.emit(bytes));
+    out.checksum_offset = TcpHeader::CHECKSUM_OFFSET as u8;
+    out.slices.clear();
+    out.segment_size = None;
+    out.fragmentation = Fragmentation::Forbidden;
+    out.cause = cause;
+}
+
+/// Appends `len` bytes to the header, as `write` writes them.
+#[inline]
+fn extend(out: &mut Departing, len: usize, write: impl FnOnce(&mut [u8])) {
+    const ZEROS: [u8; MAX_TRANSPORT_HEADER + MAX_SHORT_DATA] = [0; _];
+    let start = out.header.len();
+    out.header.try_extend_from_slice(&ZEROS[..len]).expect("header and short data fit together");
+    write(&mut out.header[start..]);
 }
 
 impl Connection {
     /// Sends what was planned, and notes that it was sent.
-    pub(super) fn emit_planned(&mut self, cx: &mut Context<'_>, plan: Plan) -> Departing {
+    pub(super) fn emit_planned(&mut self, cx: &mut Context<'_>, plan: Plan) -> Box<Departing> {
         let Plan { seq, len, fin, why, segment } = plan;
         let offset = seq.distance_from(self.snd.una) as usize;
-        let slices = self.send_buffer.slices(offset, len as usize);
         let ends = offset + len as usize == self.send_buffer.len();
         let mut flags = TcpFlags::ACK;
         flags.set(TcpFlags::FIN, fin);
@@ -58,7 +73,13 @@ impl Connection {
         // What is sent again goes without the report when it would have to be cut in two for it.
         let reports = len.min(segment) + self.sack_bytes() <= self.snd.mss();
         let mut departing = self.emit(cx, seq, flags, why, len, reports);
-        departing.slices = slices;
+        match len as usize {
+            0 => {}
+            short @ ..=MAX_SHORT_DATA if len <= segment => {
+                extend(&mut departing, short, |out| _ = self.send_buffer.copy_to(offset, out));
+            }
+            len => self.send_buffer.slices_into(offset, len, &mut departing.slices),
+        }
         departing.segment_size = segment_size(len, segment);
         self.note_sent(cx, plan, ends);
         departing
@@ -111,12 +132,12 @@ impl Connection {
     }
 
     /// An acknowledgement and nothing else.
-    pub(super) fn emit_ack(&mut self, cx: &mut Context<'_>, why: SendReason) -> Departing {
+    pub(super) fn emit_ack(&mut self, cx: &mut Context<'_>, why: SendReason) -> Box<Departing> {
         self.emit(cx, self.snd.nxt, TcpFlags::ACK, why, 0, true)
     }
 
     /// Asks the peer whether it is there, with a sequence number that it must answer (RFC 9293 3.8.4).
-    pub(super) fn emit_keepalive(&mut self, cx: &mut Context<'_>) -> Departing {
+    pub(super) fn emit_keepalive(&mut self, cx: &mut Context<'_>) -> Box<Departing> {
         self.flags.remove(Flags::KEEPALIVE_DUE);
         let why = SendReason::Keepalive { number: self.keepalive_probes() };
         self.emit(cx, self.snd.nxt - 1, TcpFlags::ACK, why, 0, false)
@@ -124,12 +145,12 @@ impl Connection {
 
     /// A reset of a connection that was synchronized. The sequence number is the one that the peer expects
     /// if it has all that was sent.
-    pub(super) fn emit_reset(&mut self, cx: &mut Context<'_>) -> Departing {
+    pub(super) fn emit_reset(&mut self, cx: &mut Context<'_>) -> Box<Departing> {
         self.emit(cx, self.snd.nxt, TcpFlags::RST | TcpFlags::ACK, SendReason::Reset, 0, false)
     }
 
     /// A SYN, or a SYN-ACK after SYNs have crossed.
-    pub(super) fn emit_syn(&mut self, cx: &mut Context<'_>, path: &Path) -> Departing {
+    pub(super) fn emit_syn(&mut self, cx: &mut Context<'_>, path: &Path) -> Box<Departing> {
         let answering = self.state == State::SynReceived;
         let ours = &self.cold.options;
         let (scaling, stamps, sack) = if answering {
@@ -158,7 +179,8 @@ impl Connection {
             _ => why,
         };
         let iss = self.cold.iss;
-        let segment = self.emit_with(cx, iss, flags, why, 0, options);
+        let mut header = TcpHeader { seq: iss, flags, options, ..TcpHeader::default() };
+        let segment = self.emit_with(cx, why, 0, &mut header);
         if again {
             self.cold.repeats().segments += 1;
             self.flight.retransmitted(iss, iss, iss + 1, cx.now);
@@ -180,28 +202,27 @@ impl Connection {
         why: SendReason,
         len: u32,
         reports: bool,
-    ) -> Departing {
-        let timestamps = self
-            .flags
-            .contains(Flags::TIMESTAMPS)
-            .then(|| TcpTimestamps { value: self.timestamp(cx.now), echo: self.ack.ts_recent });
-        let mut options = WireOptions { timestamps, ..WireOptions::default() };
-        if reports {
-            self.report(&mut options.sack);
+    ) -> Box<Departing> {
+        let mut header = TcpHeader { seq, flags, ..TcpHeader::default() };
+        if self.flags.contains(Flags::TIMESTAMPS) {
+            let (value, echo) = (self.timestamp(cx.now), self.ack.ts_recent);
+            header.options.timestamps = Some(TcpTimestamps { value, echo });
         }
-        self.emit_with(cx, seq, flags, why, len, options)
+        if reports {
+            self.report(&mut header.options.sack);
+        }
+        self.emit_with(cx, why, len, &mut header)
     }
 
-    #[inline]
+    /// A segment of which sequence number, control bits and options are known.
     fn emit_with(
         &mut self,
         cx: &mut Context<'_>,
-        seq: SeqNumber,
-        flags: TcpFlags,
         why: SendReason,
         len: u32,
-        options: WireOptions,
-    ) -> Departing {
+        header: &mut TcpHeader,
+    ) -> Box<Departing> {
+        let (seq, flags) = (header.seq, header.flags);
         let queued = self.receive_buffer.len();
         let window = if self.rcv.started() {
             self.rcv.announce(queued, flags.contains(TcpFlags::SYN))
@@ -209,16 +230,10 @@ impl Connection {
             self.rcv.first_window()
         };
         let ack = if flags.contains(TcpFlags::ACK) { self.rcv.nxt } else { SeqNumber(0) };
-        let header = TcpHeader {
-            source_port: self.tuple.local_port,
-            destination_port: self.tuple.remote_port,
-            seq,
-            ack,
-            flags,
-            window,
-            urgent: 0,
-            options,
-        };
+        header.source_port = self.tuple.local_port;
+        header.destination_port = self.tuple.remote_port;
+        header.ack = ack;
+        header.window = window;
         if flags.contains(TcpFlags::ACK) {
             self.ack.sent(ack, len == 0 && !flags.intersects(TcpFlags::SYN | TcpFlags::FIN));
             self.timers.ack = fathom_wire::Instant::MAX;
@@ -227,7 +242,8 @@ impl Connection {
         let (flow, trigger) = (self.cold.flow, self.trigger());
         let record = cx.record(trigger, || Engine::TcpSegment { flow, why, seq: seq.0, ack: ack.0, len });
         let hop_limit = self.cold.options.hop_limit.unwrap_or(cx.config.hop_limit);
-        let mut segment = departing(&self.tuple, &header, hop_limit, record);
+        let mut segment = cx.pool.take_departing();
+        depart(&mut segment, &self.tuple, header, hop_limit, record);
         segment.dscp = self.cold.options.dscp;
         segment
     }

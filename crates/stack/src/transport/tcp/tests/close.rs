@@ -304,7 +304,7 @@ fn a_connection_that_is_over_sends_nothing_and_waits_for_nothing() {
     host.take(&seg);
     host.take(&peer.seg(F::RST));
     assert_eq!(host.state(peer.id), Some(TcpStateName::Closed));
-    assert_eq!(host.layer.addresses(peer.id), None);
+    assert!(host.layer.sends(peer.id).is_none());
     let (mut cx, layer) = host.parts();
     layer.cannot_leave(&mut cx, peer.id, DropReason::NeighbourUnreachable);
     assert_eq!(host.timers_in_use().0, 0);

@@ -87,7 +87,9 @@ impl From<&Departing> for Seg {
         for block in &mut options.sack {
             (block.left, block.right) = (isns::from_layer(block.left), isns::from_layer(block.right));
         }
-        Seg { seq, ack, flags, window, urgent, options, data: departing.slices.concat() }
+        let mut data = departing.header[TcpHeader::data_offset(&departing.header)..].to_vec();
+        data.extend(departing.slices.concat());
+        Seg { seq, ack, flags, window, urgent, options, data }
     }
 }
 
@@ -194,7 +196,7 @@ impl Host {
         header.emit(&mut payload);
         let mut parts = seg.data.chunks(size.map_or(usize::MAX, usize::from).max(1));
         payload.put_slice(parts.next().unwrap_or_default());
-        let arrived = Arrived {
+        let mut arrived = Arrived {
             followers: parts.map(Bytes::copy_from_slice).collect(),
             routed: false,
             interface: InterfaceId(0),
@@ -213,7 +215,7 @@ impl Host {
             cause: None,
         };
         let (mut cx, layer) = self.parts();
-        match layer.receive(&mut cx, arrived) {
+        match layer.receive(&mut cx, &mut arrived) {
             Disposition::Accepted => (None, None),
             Disposition::Reply(answer) => (None, Some(Seg::from(&*answer))),
             Disposition::Drop(reason) => (Some(reason), None),

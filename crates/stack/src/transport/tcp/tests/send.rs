@@ -7,7 +7,7 @@ use fathom_record::{Engine, Kind, Limit, SendReason, TcpStateName};
 
 use super::harness::{F, Host, IRS, MSS, Peer, Seg, plain};
 use crate::config::Config;
-use crate::packet::Path;
+use crate::packet::{MAX_SHORT_DATA, Path, Transmission};
 use crate::socket::TcpId;
 use crate::transport::tcp::{CongestionAlgorithm, TcpConfig, TcpError, TcpInfo, TcpOptions};
 
@@ -64,6 +64,20 @@ fn the_initial_window_is_ten_segments() {
     let ack = peer.acks(2 * MSS as u32);
     host.take(&ack);
     assert_eq!(lens(&host.sends(peer.id)), [MSS; 4]);
+}
+
+#[test]
+fn short_data_travels_behind_its_header_and_longer_data_in_slices() {
+    for (len, slices) in [(1, 0), (MAX_SHORT_DATA, 0), (MAX_SHORT_DATA + 1, 1)] {
+        let mut host = Host::new();
+        let peer = host.established();
+        let data: Vec<u8> = (0..len).map(|i| i as u8).collect();
+        host.write(peer.id, &data);
+        let path = host.path;
+        let (mut cx, layer) = host.parts();
+        let Transmission::Segment(segment) = layer.transmit(&mut cx, peer.id, &path) else { panic!() };
+        assert_eq!((segment.slices.len(), Seg::from(&*segment).data), (slices, data));
+    }
 }
 
 #[test]
