@@ -12,6 +12,7 @@ use super::{Parts, Stack};
 use crate::context::Context;
 use crate::event::Readiness;
 use crate::interface::InterfaceId;
+use crate::internet::transmit as internet_transmit;
 use crate::socket::{ListenerId, TcpId};
 use crate::transport::mapped;
 use crate::transport::tcp::{
@@ -273,6 +274,15 @@ impl Tcp<'_> {
     pub fn info(&self) -> TcpInfo {
         let shared = &self.stack.shared;
         self.connection().info(self.now, &shared.config.tcp, &shared.memory)
+    }
+
+    /// The largest packet, IP header included, that reaches the peer as far as is known (RFC 1191, RFC 8201);
+    /// `None` when no route leads there.
+    pub fn path_mtu(&self) -> Option<usize> {
+        let (local, remote) = (self.local().ip().to_canonical(), self.remote().ip().to_canonical());
+        let internet = &self.stack.internet;
+        let hop = internet_transmit::route(internet, Some(local), remote, self.interface())?;
+        Some(internet.path_mtus.get(self.now, remote, internet.interface(hop.interface).mtu))
     }
 
     /// Takes the error that ended the connection, or kept it from standing.
