@@ -6,7 +6,9 @@ use fathom_stack::Family;
 
 use crate::consts::*;
 use crate::file::{Common, Fd, File, Kind, Socket};
+use crate::message::{ControlMessage, Received};
 use crate::tcp::{TcpSocket, is_of};
+use crate::udp::UdpSocket;
 use crate::{Errno, Kernel, Result};
 
 /// `struct pollfd`.
@@ -28,7 +30,9 @@ const SOCK_MAX: i32 = 11;
 
 /// Calls that make, name and end sockets.
 impl Kernel {
-    /// A new socket: `AF_INET` or `AF_INET6`; `SOCK_STREAM`, with `SOCK_NONBLOCK` and `SOCK_CLOEXEC`.
+    /// A new socket: `AF_INET` or `AF_INET6`; `SOCK_STREAM` (TCP), `SOCK_DGRAM` (UDP, or with `IPPROTO_ICMP` and
+    /// `IPPROTO_ICMPV6` echo requests) or `SOCK_RAW`, which needs no privilege here; with `SOCK_NONBLOCK` and
+    /// `SOCK_CLOEXEC`.
     ///
     /// # Errors
     /// As Linux's: [`Errno::EAFNOSUPPORT`], [`Errno::EPROTONOSUPPORT`], [`Errno::ESOCKTNOSUPPORT`],
@@ -46,9 +50,17 @@ impl Kernel {
         if !(0..=MOST_PROTOCOL).contains(&protocol) {
             return Err(Errno::EINVAL);
         }
-        let socket = match (kind, protocol) {
-            (SOCK_STREAM, 0 | IPPROTO_TCP) => Kind::Tcp(Box::new(TcpSocket::new(&self.settings))),
-            (SOCK_STREAM | SOCK_DGRAM | SOCK_RAW, _) => return Err(Errno::EPROTONOSUPPORT),
+        if !self.files.has_room() {
+            return Err(Errno::EMFILE);
+        }
+        let socket = match (kind, protocol, family) {
+            (SOCK_STREAM, 0 | IPPROTO_TCP, _) => Kind::Tcp(Box::new(TcpSocket::new(&self.settings))),
+            (SOCK_DGRAM, 0 | IPPROTO_UDP, _) => Kind::Udp(Box::new(UdpSocket::new(&self.settings))),
+            (SOCK_DGRAM, IPPROTO_ICMP, Family::V4) | (SOCK_DGRAM, IPPROTO_ICMPV6, Family::V6) => {
+                Kind::Icmp(Box::default())
+            }
+            (SOCK_RAW, 1.., _) => Kind::Raw(Box::new(self.raw_open(family, protocol)?)),
+            (SOCK_STREAM | SOCK_DGRAM | SOCK_RAW, ..) => return Err(Errno::EPROTONOSUPPORT),
             _ => return Err(Errno::ESOCKTNOSUPPORT),
         };
         let common = Common { only_v6: self.settings.only_v6, ..Common::default() };
@@ -66,6 +78,9 @@ impl Kernel {
         let file = self.files.remove(fd)?;
         match &file.socket.kind {
             Kind::Tcp(tcp) => self.tcp_close(fd, tcp),
+            Kind::Udp(udp) => self.udp_close(udp),
+            Kind::Icmp(icmp) => self.icmp_close(icmp),
+            Kind::Raw(raw) => self.raw_close(raw),
         }
         self.settle();
         Ok(())
@@ -84,6 +99,9 @@ impl Kernel {
         }
         match &socket.kind {
             Kind::Tcp(_) => self.tcp_bind(fd, address),
+            Kind::Udp(_) => self.udp_bind(fd, address),
+            Kind::Icmp(_) => self.icmp_bind(fd, address),
+            Kind::Raw(_) => self.raw_bind(fd, address),
         }
     }
 
@@ -96,6 +114,7 @@ impl Kernel {
     pub fn listen(&mut self, fd: Fd, backlog: i32) -> Result<()> {
         match &self.files.socket(fd)?.kind {
             Kind::Tcp(_) => self.tcp_listen(fd, backlog),
+            Kind::Udp(_) | Kind::Icmp(_) | Kind::Raw(_) => Err(Errno::EOPNOTSUPP),
         }
     }
 
@@ -118,6 +137,7 @@ impl Kernel {
         }
         match &self.files.socket(fd)?.kind {
             Kind::Tcp(_) => self.tcp_accept(fd, flags),
+            Kind::Udp(_) | Kind::Icmp(_) | Kind::Raw(_) => Err(Errno::EOPNOTSUPP),
         }
     }
 
@@ -132,6 +152,9 @@ impl Kernel {
         match &socket.kind {
             Kind::Tcp(_) if !is_of(socket.family, address) => Err(Errno::EAFNOSUPPORT),
             Kind::Tcp(_) => self.tcp_connect(fd, address),
+            Kind::Udp(_) => self.udp_connect(fd, address),
+            Kind::Icmp(_) => self.icmp_connect(fd, address),
+            Kind::Raw(_) => self.raw_connect(fd, address),
         }
     }
 
@@ -143,6 +166,9 @@ impl Kernel {
     pub fn disconnect(&mut self, fd: Fd) -> Result<()> {
         match &self.files.socket(fd)?.kind {
             Kind::Tcp(_) => self.tcp_disconnect(fd),
+            Kind::Udp(_) => self.udp_disconnect(fd),
+            Kind::Icmp(_) => self.icmp_disconnect(fd),
+            Kind::Raw(_) => self.raw_disconnect(fd),
         }
     }
 
@@ -157,6 +183,9 @@ impl Kernel {
         }
         match &socket.kind {
             Kind::Tcp(_) => self.tcp_shutdown(fd, how),
+            Kind::Udp(_) => self.udp_shutdown(fd, how),
+            Kind::Icmp(_) => self.icmp_shutdown(fd, how),
+            Kind::Raw(_) => self.raw_shutdown(fd, how),
         }
     }
 
@@ -167,6 +196,9 @@ impl Kernel {
     pub fn getsockname(&mut self, fd: Fd) -> Result<SocketAddr> {
         match &self.files.socket(fd)?.kind {
             Kind::Tcp(_) => self.tcp_name(fd),
+            Kind::Udp(_) => self.udp_name(fd),
+            Kind::Icmp(_) => self.icmp_name(fd),
+            Kind::Raw(_) => self.raw_name(fd),
         }
     }
 
@@ -177,6 +209,9 @@ impl Kernel {
     pub fn getpeername(&mut self, fd: Fd) -> Result<SocketAddr> {
         match &self.files.socket(fd)?.kind {
             Kind::Tcp(_) => self.tcp_peer(fd),
+            Kind::Udp(_) => self.udp_peer(fd),
+            Kind::Icmp(_) => self.icmp_peer(fd),
+            Kind::Raw(_) => self.raw_peer(fd),
         }
     }
 }
@@ -222,18 +257,51 @@ impl Kernel {
     /// # Errors
     /// As [`recv`](Kernel::recv).
     pub fn recvfrom(&mut self, fd: Fd, out: &mut [u8], flags: i32) -> Result<(usize, Option<SocketAddr>)> {
-        match &self.files.socket(fd)?.kind {
-            Kind::Tcp(_) => Ok((self.tcp_recv(fd, out, flags)?, None)),
-        }
+        let Received { len, from, .. } = self.recvmsg(fd, out, flags)?;
+        Ok((len, from))
     }
 
     /// As [`send`](Kernel::send), to an address where the protocol sends datagrams; TCP takes no notice of it.
     ///
     /// # Errors
-    /// As [`send`](Kernel::send).
-    pub fn sendto(&mut self, fd: Fd, data: &[u8], flags: i32, _to: Option<SocketAddr>) -> Result<usize> {
+    /// As [`send`](Kernel::send); [`Errno::EDESTADDRREQ`], [`Errno::EMSGSIZE`], [`Errno::ENETUNREACH`],
+    /// [`Errno::EACCES`] for a broadcast that was not allowed; once, what ICMP told.
+    pub fn sendto(&mut self, fd: Fd, data: &[u8], flags: i32, to: Option<SocketAddr>) -> Result<usize> {
+        self.sendmsg(fd, data, to, &[], flags)
+    }
+
+    /// Reads a message with all that is known of it: see [`Received`]. `MSG_PEEK` leaves it there,
+    /// `MSG_TRUNC` gives the whole length of a datagram, `MSG_ERRQUEUE` reads what `IP_RECVERR` has kept.
+    ///
+    /// # Errors
+    /// As [`recv`](Kernel::recv).
+    pub fn recvmsg(&mut self, fd: Fd, out: &mut [u8], flags: i32) -> Result<Received> {
+        match &self.files.socket(fd)?.kind {
+            Kind::Tcp(_) => self.tcp_recvmsg(fd, out, flags),
+            Kind::Udp(_) => self.udp_recv(fd, out, flags),
+            Kind::Icmp(_) => self.icmp_recv(fd, out, flags),
+            Kind::Raw(_) => self.raw_recv(fd, out, flags),
+        }
+    }
+
+    /// Sends a message as its control messages say: `IP_PKTINFO`, `IP_TTL`, `IP_TOS`, `IPV6_PKTINFO`,
+    /// `IPV6_HOPLIMIT`, `IPV6_TCLASS`, `UDP_SEGMENT`. TCP takes no notice of them.
+    ///
+    /// # Errors
+    /// As [`sendto`](Kernel::sendto); [`Errno::EINVAL`] for other control messages.
+    pub fn sendmsg(
+        &mut self,
+        fd: Fd,
+        data: &[u8],
+        to: Option<SocketAddr>,
+        control: &[ControlMessage],
+        flags: i32,
+    ) -> Result<usize> {
         match &self.files.socket(fd)?.kind {
             Kind::Tcp(_) => self.tcp_send(fd, data, flags),
+            Kind::Udp(_) => self.udp_send(fd, data, to, control, flags),
+            Kind::Icmp(_) => self.icmp_send(fd, data, to, control, flags),
+            Kind::Raw(_) => self.raw_send(fd, data, to, control, flags),
         }
     }
 }
@@ -246,6 +314,9 @@ impl Kernel {
         let Ok(socket) = self.files.socket(fd) else { return POLLNVAL };
         let bits = match &socket.kind {
             Kind::Tcp(_) => self.tcp_ready(fd),
+            Kind::Udp(_) => self.udp_ready(fd),
+            Kind::Icmp(_) => self.icmp_ready(fd),
+            Kind::Raw(_) => self.raw_ready(fd),
         };
         bits & (events | POLLERR | POLLHUP)
     }
@@ -301,6 +372,9 @@ impl Kernel {
         }
         *argument = match &file.socket.kind {
             Kind::Tcp(_) => self.tcp_ioctl(fd, request)?,
+            Kind::Udp(_) => self.udp_ioctl(fd, request)?,
+            Kind::Icmp(_) => self.icmp_ioctl(fd, request)?,
+            Kind::Raw(_) => self.raw_ioctl(fd, request)?,
         };
         Ok(())
     }

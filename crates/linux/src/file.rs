@@ -7,7 +7,11 @@ use std::time::Duration;
 
 use fathom_stack::{Family, InterfaceId};
 
+use crate::icmp::IcmpSocket;
+use crate::message::Tells;
+use crate::raw::RawSocket;
 use crate::tcp::TcpSocket;
+use crate::udp::UdpSocket;
 use crate::{Errno, Result};
 
 /// A descriptor. The first is 3, as in a program whose standard streams are open.
@@ -38,7 +42,7 @@ pub(crate) struct Socket {
     pub(crate) kind: Kind,
 }
 
-/// Choices of `SOL_SOCKET` that have nothing to do with a protocol.
+/// Choices that sockets of all protocols have.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Common {
     pub(crate) reuse_address: bool,
@@ -46,12 +50,20 @@ pub(crate) struct Common {
     pub(crate) only_v6: bool,
     pub(crate) broadcast: bool,
     pub(crate) interface: Option<InterfaceId>,
+    pub(crate) linger: Option<Duration>,
     pub(crate) receive_timeout: Option<Duration>,
     pub(crate) send_timeout: Option<Duration>,
+    /// What the program wants to know of each datagram.
+    pub(crate) tells: Tells,
+    /// `IP_RECVERR`, `IPV6_RECVERR`.
+    pub(crate) report_errors: bool,
 }
 
 pub(crate) enum Kind {
     Tcp(Box<TcpSocket>),
+    Udp(Box<UdpSocket>),
+    Icmp(Box<IcmpSocket>),
+    Raw(Box<RawSocket>),
 }
 
 impl Files {
@@ -109,6 +121,10 @@ fn slot(fd: Fd) -> Result<usize> {
 }
 
 impl Socket {
+    pub(crate) fn tcp(&self) -> Result<&TcpSocket> {
+        if let Kind::Tcp(tcp) = &self.kind { Ok(tcp) } else { Err(Errno::EOPNOTSUPP) }
+    }
+
     /// The address that stands for all of the family, and a port.
     pub(crate) fn unspecified(&self, port: u16) -> SocketAddr {
         let ip: IpAddr = match self.family {

@@ -52,21 +52,27 @@ mod address;
 mod call;
 pub mod consts;
 mod errno;
+mod error_queue;
 mod errors;
 mod file;
+mod icmp;
 mod kernel;
+mod message;
 mod option;
 mod ports;
+mod raw;
 mod settings;
 mod tcp;
 #[cfg(test)]
 mod tests;
+mod udp;
 
 pub use address::{Name, SOCKADDR_STORAGE_LEN};
 pub use call::PollFd;
 pub use errno::Errno;
 pub use file::Fd;
 pub use kernel::{Kernel, Packet};
+pub use message::{ControlMessage, Received};
 pub use settings::{SETTINGS, Setting, SettingError, Settings};
 
 /// What a call gives.

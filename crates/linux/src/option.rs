@@ -1,10 +1,17 @@
 //! Socket options: `getsockopt` and `setsockopt`, byte for byte.
 
+mod groups;
 mod info;
+mod ip;
+mod ipv6;
+mod raw;
 mod socket;
 mod tcp;
+mod udp;
 
-use crate::consts::{SOL_SOCKET, SOL_TCP};
+use fathom_stack::Family;
+
+use crate::consts::{SOL_ICMPV6, SOL_IP, SOL_IPV6, SOL_RAW, SOL_SOCKET, SOL_TCP, SOL_UDP};
 use crate::file::{Fd, Kind};
 use crate::{Errno, Kernel, Result};
 
@@ -18,13 +25,18 @@ impl Kernel {
     /// [`Errno::ENOPROTOOPT`] when there is no such option, [`Errno::EINVAL`] when the value is none for it,
     /// [`Errno::EOPNOTSUPP`] when Linux has the value and the engine has not.
     pub fn setsockopt(&mut self, fd: Fd, level: i32, name: i32, value: &[u8]) -> Result<()> {
-        let kind = &self.files.socket(fd)?.kind;
+        let socket = self.files.socket(fd)?;
+        let (kind, is_v6) = (&socket.kind, socket.family == Family::V6);
         if value.len() > MOST {
             return Err(Errno::EINVAL);
         }
         let done = match (level, kind) {
             (SOL_SOCKET, _) => self.set_socket_option(fd, name, value),
             (SOL_TCP, Kind::Tcp(_)) => self.set_tcp_option(fd, name, value),
+            (SOL_UDP, Kind::Udp(_)) => self.set_udp_option(fd, name, value),
+            (SOL_RAW | SOL_ICMPV6, Kind::Raw(_)) => self.set_raw_option(fd, level, name, value),
+            (SOL_IP, _) => self.set_ip_option(fd, name, value),
+            (SOL_IPV6, _) if is_v6 => self.set_ipv6_option(fd, name, value),
             _ => Err(Errno::ENOPROTOOPT),
         };
         self.settle();
@@ -44,9 +56,21 @@ impl Kernel {
     /// # Errors
     /// As [`setsockopt`](Kernel::setsockopt).
     pub fn getsockopt(&mut self, fd: Fd, level: i32, name: i32, out: &mut [u8]) -> Result<usize> {
-        let value = match (level, &self.files.socket(fd)?.kind) {
+        let socket = self.files.socket(fd)?;
+        let is_v6 = socket.family == Family::V6;
+        let value = match (level, &socket.kind) {
             (SOL_SOCKET, _) => self.socket_option(fd, name)?,
             (SOL_TCP, Kind::Tcp(_)) => self.tcp_option(fd, name)?,
+            (SOL_UDP, Kind::Udp(_)) => self.udp_option(fd, name)?,
+            (SOL_RAW | SOL_ICMPV6, Kind::Raw(_)) => self.raw_option(fd, level, name)?,
+            // What fits one byte is one byte where there is no room for four.
+            (SOL_IP, _) => match self.ip_option(fd, name)? {
+                value if value.len() == 4 && (1..4).contains(&out.len()) && value[1..] == [0; 3] => {
+                    value[..1].to_vec()
+                }
+                value => value,
+            },
+            (SOL_IPV6, _) if is_v6 => self.ipv6_option(fd, name)?,
             _ => return Err(Errno::ENOPROTOOPT),
         };
         let len = value.len().min(out.len());

@@ -11,8 +11,8 @@ use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
-use fathom_stack::{Config, IpCidr, Keepalive, Medium, Seed, TcpOptions};
-use fathom_wire::EthernetAddress;
+use fathom_stack::{Config, IpCidr, Keepalive, Medium, PathMtuDiscovery, Seed, TcpOptions, UdpOptions};
+use fathom_wire::{Ecn, EthernetAddress};
 
 pub use table::{SETTINGS, Setting};
 
@@ -155,6 +155,26 @@ impl Settings {
             .find(|setting| setting.name == plain)
             .ok_or_else(|| SettingError::UnknownName(name.to_owned()))?;
         setting.apply(self, value)
+    }
+
+    /// The choices of a UDP socket that makes none.
+    pub(crate) fn udp(&self) -> UdpOptions {
+        UdpOptions {
+            hop_limit: self.config.hop_limit,
+            multicast_hop_limit: 1,
+            multicast_loop: true,
+            multicast_interface: None,
+            // As in Linux, where a socket hears groups that others have joined (`IP_MULTICAST_ALL`).
+            multicast_all: true,
+            dscp: 0,
+            ecn: Ecn::NotEct,
+            broadcast: false,
+            path_mtu_discovery: PathMtuDiscovery::Want,
+            report_errors: false,
+            receive_offload: false,
+            receive_buffer: self.config.datagram.receive_buffer,
+            send_buffer: self.config.datagram.send_buffer,
+        }
     }
 
     /// The settings in effect when an interface has Ethernet frames.

@@ -78,8 +78,7 @@ impl TcpSocket {
 impl Socket {
     /// The connection of the engine that it holds.
     pub(crate) fn connection(&self) -> Option<TcpId> {
-        let Kind::Tcp(tcp) = &self.kind;
-        tcp.connection()
+        self.tcp().ok()?.connection()
     }
 }
 
@@ -96,8 +95,10 @@ fn is_over(state: TcpStateName) -> bool {
 /// The calls, for a socket that is known to be one of TCP.
 impl Kernel {
     pub(crate) fn tcp_socket(&mut self, fd: Fd) -> Result<&mut TcpSocket> {
-        let Kind::Tcp(tcp) = &mut self.files.socket_mut(fd)?.kind;
-        Ok(tcp)
+        match &mut self.files.socket_mut(fd)?.kind {
+            Kind::Tcp(tcp) => Ok(tcp),
+            _ => Err(Errno::EOPNOTSUPP),
+        }
     }
 
     /// The engine's connection of a socket that has one.
@@ -108,7 +109,7 @@ impl Kernel {
 
     pub(crate) fn tcp_bind(&mut self, fd: Fd, to: SocketAddr) -> Result<()> {
         let socket = self.files.socket(fd)?;
-        let Kind::Tcp(tcp) = &socket.kind;
+        let tcp = socket.tcp()?;
         if tcp.bound.is_some() || tcp.state != State::Closed {
             return Err(Errno::EINVAL);
         }
@@ -148,7 +149,7 @@ impl Kernel {
 
     fn rival(&self, fd: Fd) -> Option<Rival> {
         let socket = self.files.socket(fd).ok()?;
-        let Kind::Tcp(tcp) = &socket.kind;
+        let tcp = socket.tcp().ok()?;
         let listens = matches!(tcp.state, State::Listening(_));
         Some(Rival { address: tcp.bound?, common: socket.common.clone(), listens })
     }
@@ -176,7 +177,7 @@ impl Kernel {
 
     fn tcp_connect_first(&mut self, fd: Fd, to: SocketAddr) -> Result<()> {
         let socket = self.files.socket(fd)?;
-        let Kind::Tcp(tcp) = &socket.kind;
+        let tcp = socket.tcp()?;
         let mut remote = to;
         match to.ip() {
             // Nobody's address stands for this host (RFC 1122 3.2.1.3 a has it so for sources only).
@@ -297,7 +298,7 @@ impl Kernel {
 
     pub(crate) fn tcp_name(&self, fd: Fd) -> Result<SocketAddr> {
         let socket = self.files.socket(fd)?;
-        let Kind::Tcp(tcp) = &socket.kind;
+        let tcp = socket.tcp()?;
         Ok(tcp.bound.unwrap_or_else(|| socket.unspecified(0)))
     }
 

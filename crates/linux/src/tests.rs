@@ -1,6 +1,7 @@
 //! Two hosts and a wire between them.
 
 mod connections;
+mod datagrams;
 
 use std::net::SocketAddr;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fathom_record::TcpStateName;
-use fathom_stack::TcpInfo;
+use fathom_stack::{Family, TcpInfo};
 
 use crate::consts::*;
 use crate::file::Fd;
@@ -63,13 +63,14 @@ impl Kernel {
                 fields.word(28, self.tcp_socket(fd)?.backlog);
             }
             State::Connecting(_) | State::Connected(_) => {
-                let v6 = self.is_v6(fd)?;
+                let v6 = self.files.socket(fd)?.family == Family::V6;
                 let mtu = self.settings.mtu;
                 let most = self.tcp_socket(fd)?.options.max_segment.map_or(usize::MAX, usize::from);
                 let headers = |v6: bool| if v6 { 60 } else { 40 };
                 if let Some(tcp) = self.tcp_connection(fd) {
                     let v6 = v6 && tcp.remote().ip().to_canonical().is_ipv6();
                     write(&mut fields, &tcp.info());
+                    fields.word(60, tcp.path_mtu().unwrap_or(0));
                     fields.word(84, mtu.saturating_sub(headers(v6)).min(most));
                 } else {
                     fields.byte(0, TCP_CLOSE);

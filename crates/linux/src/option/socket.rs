@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fathom_stack::{Family, InterfaceId};
+use fathom_stack::InterfaceId;
 
 use super::{fixed, from_bool, from_int, int};
 use crate::consts::*;
@@ -70,7 +70,16 @@ impl Kernel {
         match name {
             SO_REUSEADDR => common.reuse_address = on,
             SO_REUSEPORT => common.reuse_port = on,
-            SO_BROADCAST => common.broadcast = on,
+            SO_BROADCAST => return self.set_broadcast(fd, on),
+            SO_TIMESTAMP | SO_TIMESTAMP_NEW => {
+                common.tells.timestamp = on;
+                common.tells.timestamp_ns = false;
+            }
+            SO_TIMESTAMPNS | SO_TIMESTAMPNS_NEW => {
+                common.tells.timestamp_ns = on;
+                common.tells.timestamp = false;
+            }
+            SO_RXQ_OVFL => common.tells.overflow = on,
             SO_BINDTOIFINDEX => return self.bind_to_interface(fd, number),
             SO_DEBUG | SO_DONTROUTE | SO_NO_CHECK | SO_PRIORITY | SO_MARK | SO_ZEROCOPY | SO_TIMESTAMPING => {
                 return fixed(value, 0);
@@ -114,17 +123,27 @@ impl Kernel {
             SO_REUSEADDR => from_bool(common.reuse_address),
             SO_REUSEPORT => from_bool(common.reuse_port),
             SO_BROADCAST => from_bool(common.broadcast),
+            SO_TIMESTAMP | SO_TIMESTAMP_NEW => from_bool(common.tells.timestamp),
+            SO_TIMESTAMPNS | SO_TIMESTAMPNS_NEW => from_bool(common.tells.timestamp_ns),
+            SO_RXQ_OVFL => from_bool(common.tells.overflow),
             SO_RCVTIMEO | SO_RCVTIMEO_NEW => from_timeout(common.receive_timeout),
             SO_SNDTIMEO | SO_SNDTIMEO_NEW => from_timeout(common.send_timeout),
             SO_DOMAIN => from_int(domain),
             SO_TYPE => from_int(match &socket.kind {
                 Kind::Tcp(_) => SOCK_STREAM,
+                Kind::Udp(_) | Kind::Icmp(_) => SOCK_DGRAM,
+                Kind::Raw(_) => SOCK_RAW,
             }),
             SO_PROTOCOL => from_int(match &socket.kind {
                 Kind::Tcp(_) => IPPROTO_TCP,
+                Kind::Udp(_) => IPPROTO_UDP,
+                Kind::Icmp(_) if domain == AF_INET => IPPROTO_ICMP,
+                Kind::Icmp(_) => IPPROTO_ICMPV6,
+                Kind::Raw(raw) => raw.protocol,
             }),
             SO_ACCEPTCONN => from_bool(match &socket.kind {
                 Kind::Tcp(tcp) => matches!(tcp.state, State::Listening(_)),
+                Kind::Udp(_) | Kind::Icmp(_) | Kind::Raw(_) => false,
             }),
             SO_BINDTODEVICE => match common.interface {
                 None => Vec::new(),
@@ -156,12 +175,16 @@ impl Kernel {
     pub(crate) fn take_error(&mut self, fd: Fd) -> Result<Option<Errno>> {
         match &self.files.socket(fd)?.kind {
             Kind::Tcp(_) => Ok(self.tcp_connection(fd).and_then(|mut tcp| tcp.take_error()).map(Errno::from)),
+            Kind::Udp(_) => Ok(self.udp(fd).and_then(|mut udp| udp.take_error()).map(Errno::from)),
+            Kind::Icmp(_) => self.icmp_take_error(fd),
+            Kind::Raw(_) => Ok(None),
         }
     }
 
     fn least_buffer(&self, fd: Fd, bounds: Buffers, least: usize) -> Result<usize> {
         Ok(match &self.files.socket(fd)?.kind {
             Kind::Tcp(_) => least.min(bounds.tcp_min),
+            Kind::Udp(_) | Kind::Icmp(_) | Kind::Raw(_) => least,
         })
     }
 
@@ -187,13 +210,21 @@ impl Kernel {
     }
 
     fn set_interface(&mut self, fd: Fd, interface: Option<InterfaceId>) -> Result<()> {
-        let socket = self.files.socket_mut(fd)?;
-        let Kind::Tcp(tcp) = &socket.kind;
+        let socket = self.files.socket(fd)?;
+        let settled = match &socket.kind {
+            Kind::Tcp(tcp) => tcp.state != State::Closed,
+            Kind::Udp(udp) => udp.id.is_some(),
+            Kind::Icmp(_) => true,
+            Kind::Raw(_) => false,
+        };
         // What is under way has its way.
-        if tcp.state != State::Closed && socket.common.interface != interface {
+        if settled && socket.common.interface != interface {
             return Err(Errno::EOPNOTSUPP);
         }
-        socket.common.interface = interface;
+        if let Kind::Raw(_) = &socket.kind {
+            self.change_raw(fd, |options| options.interface = interface)?;
+        }
+        self.files.socket_mut(fd)?.common.interface = interface;
         Ok(())
     }
 
@@ -201,17 +232,18 @@ impl Kernel {
     fn set_linger(&mut self, fd: Fd, value: &[u8]) -> Result<()> {
         let (on, seconds) = (int(value)?, int(value.get(4..).ok_or(Errno::EINVAL)?)?);
         let linger = (on != 0).then(|| Duration::from_secs(u64::from(seconds as u32)));
-        match &mut self.files.socket_mut(fd)?.kind {
+        self.files.socket_mut(fd)?.common.linger = linger;
+        match &self.files.socket(fd)?.kind {
             Kind::Tcp(_) => {
                 self.change_tcp(fd, |options| options.linger = linger, |tcp, _| tcp.set_linger(linger))
             }
+            // Nothing of them lingers; Linux keeps the choice.
+            Kind::Udp(_) | Kind::Icmp(_) | Kind::Raw(_) => Ok(()),
         }
     }
 
     fn linger(&self, fd: Fd) -> Result<Vec<u8>> {
-        let linger = match &self.files.socket(fd)?.kind {
-            Kind::Tcp(tcp) => tcp.options.linger,
-        };
+        let linger = self.files.socket(fd)?.common.linger;
         let mut bytes = from_bool(linger.is_some());
         bytes.extend(from_int(linger.map_or(0, |linger| linger.as_secs() as i32)));
         Ok(bytes)
@@ -224,16 +256,23 @@ impl Kernel {
                 |options| options.send_buffer = Some(bytes),
                 |tcp, _| tcp.set_send_buffer(Some(bytes)),
             ),
+            Kind::Udp(_) => self.change_udp(fd, |options| options.send_buffer = bytes),
+            Kind::Raw(_) => self.change_raw(fd, |options| options.send_buffer = bytes),
+            Kind::Icmp(_) => Err(Errno::EOPNOTSUPP),
         }
     }
 
     fn send_buffer(&mut self, fd: Fd) -> Result<usize> {
-        let first = self.settings.config.tcp.initial_send_buffer;
+        let settings = &self.settings.config;
+        let (first, datagrams) = (settings.tcp.initial_send_buffer, settings.datagram.send_buffer);
         match &self.files.socket(fd)?.kind {
             Kind::Tcp(tcp) => {
                 let chosen = tcp.options.send_buffer.unwrap_or(first);
                 Ok(self.tcp_connection(fd).map_or(chosen, |tcp| tcp.send_buffer()))
             }
+            Kind::Udp(_) => Ok(self.udp_options(fd)?.send_buffer),
+            Kind::Raw(raw) => Ok(raw.options.send_buffer),
+            Kind::Icmp(_) => Ok(datagrams),
         }
     }
 
@@ -244,34 +283,45 @@ impl Kernel {
                 |options| options.receive_buffer = Some(bytes),
                 |tcp, _| tcp.set_receive_buffer(Some(bytes)),
             ),
+            Kind::Udp(_) => self.change_udp(fd, |options| options.receive_buffer = bytes),
+            Kind::Raw(_) => self.change_raw(fd, |options| options.receive_buffer = bytes),
+            Kind::Icmp(_) => Err(Errno::EOPNOTSUPP),
         }
     }
 
     fn receive_buffer(&mut self, fd: Fd) -> Result<usize> {
-        let first = self.settings.config.tcp.initial_receive_buffer;
+        let settings = &self.settings.config;
+        let (first, datagrams) = (settings.tcp.initial_receive_buffer, settings.datagram.receive_buffer);
         match &self.files.socket(fd)?.kind {
             Kind::Tcp(tcp) => {
                 let chosen = tcp.options.receive_buffer.unwrap_or(first);
                 Ok(self.tcp_connection(fd).map_or(chosen, |tcp| tcp.receive_buffer()))
             }
+            Kind::Udp(_) => Ok(self.udp_options(fd)?.receive_buffer),
+            Kind::Raw(raw) => Ok(raw.options.receive_buffer),
+            Kind::Icmp(_) => Ok(datagrams),
         }
     }
 
     fn set_receive_low_water(&mut self, fd: Fd, bytes: i32) -> Result<()> {
         // Linux takes what is negative for as much as there can be, and 0 for 1.
-        let bytes = usize::try_from(bytes).unwrap_or(i32::MAX as usize).max(1);
+        let low = usize::try_from(bytes).unwrap_or(i32::MAX as usize).max(1);
         match &self.files.socket(fd)?.kind {
             Kind::Tcp(_) => self.change_tcp(
                 fd,
-                |options| options.receive_low_water = bytes,
-                |tcp, _| tcp.set_receive_low_water(bytes),
+                |options| options.receive_low_water = low,
+                |tcp, _| tcp.set_receive_low_water(low),
             ),
+            // A datagram is one thing.
+            Kind::Udp(_) | Kind::Icmp(_) | Kind::Raw(_) if low == 1 => Ok(()),
+            Kind::Udp(_) | Kind::Icmp(_) | Kind::Raw(_) => Err(Errno::EOPNOTSUPP),
         }
     }
 
-    fn receive_low_water(&mut self, fd: Fd) -> Result<i32> {
+    fn receive_low_water(&self, fd: Fd) -> Result<i32> {
         Ok(match &self.files.socket(fd)?.kind {
             Kind::Tcp(tcp) => tcp.options.receive_low_water.try_into().unwrap_or(i32::MAX),
+            Kind::Udp(_) | Kind::Icmp(_) | Kind::Raw(_) => 1,
         })
     }
 
@@ -285,17 +335,25 @@ impl Kernel {
                     |tcp, _| tcp.set_keepalive(keepalive),
                 )
             }
+            Kind::Udp(_) | Kind::Icmp(_) | Kind::Raw(_) if !on => Ok(()),
+            Kind::Udp(_) | Kind::Icmp(_) | Kind::Raw(_) => Err(Errno::EOPNOTSUPP),
         }
     }
 
     fn keepalive(&self, fd: Fd) -> Result<bool> {
         Ok(match &self.files.socket(fd)?.kind {
             Kind::Tcp(tcp) => tcp.options.keepalive.is_some(),
+            Kind::Udp(_) | Kind::Icmp(_) | Kind::Raw(_) => false,
         })
     }
 
-    /// Whether a socket is of IPv6.
-    pub(crate) fn is_v6(&self, fd: Fd) -> Result<bool> {
-        Ok(self.files.socket(fd)?.family == Family::V6)
+    fn set_broadcast(&mut self, fd: Fd, on: bool) -> Result<()> {
+        self.files.socket_mut(fd)?.common.broadcast = on;
+        match &self.files.socket(fd)?.kind {
+            Kind::Udp(_) => self.change_udp(fd, |options| options.broadcast = on),
+            Kind::Raw(_) => self.change_raw(fd, |options| options.broadcast = on),
+            // Neither sends to a broadcast address; Linux keeps the choice.
+            Kind::Tcp(_) | Kind::Icmp(_) => Ok(()),
+        }
     }
 }

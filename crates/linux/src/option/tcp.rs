@@ -6,7 +6,7 @@ use fathom_stack::{CongestionAlgorithm, Keepalive, Tcp, TcpOptions};
 
 use super::{fixed, from_bool, from_int, int, within};
 use crate::consts::*;
-use crate::file::{Fd, Kind};
+use crate::file::Fd;
 use crate::tcp::State;
 use crate::{Errno, Kernel, Result};
 
@@ -31,7 +31,7 @@ impl Kernel {
         choose: impl Fn(&mut TcpOptions),
         apply: impl FnOnce(&mut Tcp<'_>, &TcpOptions),
     ) -> Result<()> {
-        let Kind::Tcp(tcp) = &mut self.files.socket_mut(fd)?.kind;
+        let tcp = self.tcp_socket(fd)?;
         choose(&mut tcp.options);
         match tcp.state {
             State::Closed => {}

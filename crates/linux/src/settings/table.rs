@@ -154,12 +154,13 @@ settings! {
     "wmem_max", "4194304", "4608 to 1073741824, in bytes",
         "Most that `SO_SNDBUF` sets, before it is doubled.",
         |s, v| { s.send_buffers.max = size(v, 4608, MOST_BUFFER)?; Ok(()) };
-    "rmem_default", "262144", "2304 to 16777216, in bytes",
-        "Receive buffer of UDP, ICMP and raw sockets.",
-        |s, v| { s.config.datagram.receive_buffer = size(v, 2304, 16 << 20)?; Ok(()) };
-    "wmem_default", "262144", "4608 to 16777216, in bytes",
-        "Send buffer of UDP, ICMP and raw sockets.",
-        |s, v| { s.config.datagram.send_buffer = size(v, 4608, 16 << 20)?; Ok(()) };
+    "rmem_default", "524288", "2304 to 33554432, in bytes",
+        "What `SO_RCVBUF` says of UDP and raw sockets at the start; half of it is for datagrams, each with 256 \
+         bytes beside its data.",
+        |s, v| { s.config.datagram.receive_buffer = size(v, 2304, 32 << 20)? / 2; Ok(()) };
+    "wmem_default", "524288", "4608 to 33554432, in bytes",
+        "The same for `SO_SNDBUF`.",
+        |s, v| { s.config.datagram.send_buffer = size(v, 4608, 32 << 20)? / 2; Ok(()) };
     "tcp_rmem", "4096 131072 6291456", "three rising sizes in bytes: least, at the start, at most",
         "Receive buffers: the least that `SO_RCVBUF` sets; what it says at the start, of which half is window; \
          the largest window that the buffer grows to by itself, for which the window scale is chosen.",

@@ -3,8 +3,11 @@
 use fathom_stack::{Tcp, TcpError};
 
 use super::State;
-use crate::consts::{MSG_ERRQUEUE, MSG_FASTOPEN, MSG_MORE, MSG_OOB, MSG_PEEK, MSG_TRUNC};
+use crate::consts::{
+    MSG_ERRQUEUE, MSG_FASTOPEN, MSG_MORE, MSG_OOB, MSG_PEEK, MSG_TRUNC, SIOCINQ, SOL_TCP, TCP_INQ,
+};
 use crate::file::Fd;
+use crate::message::{ControlMessage, Received};
 use crate::{Errno, Kernel, Result};
 
 impl Kernel {
@@ -33,7 +36,17 @@ impl Kernel {
         }
     }
 
-    pub(crate) fn tcp_recv(&mut self, fd: Fd, out: &mut [u8], flags: i32) -> Result<usize> {
+    pub(crate) fn tcp_recvmsg(&mut self, fd: Fd, out: &mut [u8], flags: i32) -> Result<Received> {
+        let len = self.tcp_recv(fd, out, flags)?;
+        let copied = if flags & MSG_TRUNC != 0 { 0 } else { len };
+        let control = match self.tcp_socket(fd)?.tells_queue {
+            true => vec![ControlMessage::int(SOL_TCP, TCP_INQ, self.tcp_ioctl(fd, SIOCINQ)?)],
+            false => Vec::new(),
+        };
+        Ok(Received { len, copied, from: None, control, flags: 0 })
+    }
+
+    fn tcp_recv(&mut self, fd: Fd, out: &mut [u8], flags: i32) -> Result<usize> {
         let tcp = self.tcp_socket(fd)?;
         let read_shut = tcp.read_shut;
         let id = match tcp.state {

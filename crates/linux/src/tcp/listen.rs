@@ -17,7 +17,7 @@ impl Kernel {
         let backlog = told + 1;
         self.tcp_socket(fd)?.backlog = told as u32;
         let socket = self.files.socket(fd)?;
-        let Kind::Tcp(tcp) = &socket.kind;
+        let tcp = socket.tcp()?;
         match tcp.state {
             State::Connecting(_) | State::Connected(_) => return Err(Errno::EINVAL),
             State::Listening(id) => {
@@ -43,7 +43,7 @@ impl Kernel {
 
     pub(crate) fn tcp_accept(&mut self, fd: Fd, flags: i32) -> Result<(Fd, SocketAddr)> {
         let socket = self.files.socket(fd)?;
-        let Kind::Tcp(tcp) = &socket.kind;
+        let tcp = socket.tcp()?;
         let State::Listening(listener) = tcp.state else { return Err(Errno::EINVAL) };
         if !self.files.has_room() {
             return Err(Errno::EMFILE);
@@ -59,7 +59,7 @@ impl Kernel {
         let (local, remote) = (connection.local(), connection.remote());
         let options = self.stack.tcp_listener_options(listener).cloned().unwrap_or_default();
         let socket = self.files.socket(fd)?;
-        let Kind::Tcp(tcp) = &socket.kind;
+        let tcp = socket.tcp()?;
         let accepted = TcpSocket {
             state: State::Connected(id),
             bound: Some(local),

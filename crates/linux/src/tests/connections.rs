@@ -183,3 +183,11 @@ fn a_listener_takes_one_more_than_its_backlog_and_the_backlog_can_change() {
     }
     assert_eq!(accepted, 3);
 }
+
+#[test]
+fn a_host_on_an_ip_link_is_silent_until_it_is_asked_for_something() {
+    let mut kernel = kernel("address=192.0.2.1/24; address=2001:db8::1/64; gateway=192.0.2.9");
+    assert_eq!(kernel.next_deadline_us(), None);
+    kernel.advance_to(60_000_000).unwrap();
+    assert_eq!(taken(&mut kernel), []);
+}
