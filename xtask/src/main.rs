@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "a task runner measures real time")]
 
 mod arrows;
+mod mutations;
 mod packages;
 mod sockets;
 mod test;
@@ -18,6 +19,8 @@ cargo xtask TASK
 tasks:
   test      set-up, format check, clippy, documentation, unit, doc and interop tests
   bench     benchmarks beside other stacks, as ratios measured in the same run
+  mutations plants faults in the engine and tells which instrument catches each (xtask/mutations.toml;
+            hours for all: name some, --list, --every instrument instead of those that are to catch it)
   picture   runs `fathom get` in the lab and writes docs/waterfall.svg
 
 `test` installs the Debian packages that the interop tests talk to where it is root and apt-get is
@@ -31,6 +34,7 @@ fn main() -> ExitCode {
     let result = match task.as_deref() {
         Some("test") if rest.is_empty() => test::run(),
         Some("bench") => bench(&rest),
+        Some("mutations") => mutations::run(&rest),
         Some("picture") if rest.is_empty() => picture(),
         Some("help" | "--help" | "-h") => {
             println!("{USAGE}");
