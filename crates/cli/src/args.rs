@@ -10,6 +10,7 @@ use crate::failure::Failure;
 use crate::terminal::ColorChoice;
 
 mod data;
+mod drill;
 mod get;
 mod link;
 mod network;
@@ -19,6 +20,7 @@ mod serve;
 mod sockets;
 
 pub(crate) use data::{Data, Part};
+pub(crate) use drill::DrillArgs;
 pub(crate) use get::{GetArgs, TlsMax};
 pub(crate) use link::Link;
 pub(crate) use network::{NetworkArgs, Via};
@@ -48,6 +50,7 @@ pub(crate) enum Command {
     Ping(Box<PingArgs>),
     Serve(Box<ServeArgs>),
     Sockets(SocketsArgs),
+    Drill(DrillArgs),
 }
 
 /// How to draw.
@@ -85,6 +88,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>, color: bool) 
         Cli::command().color(if color { clap::ColorChoice::Always } else { clap::ColorChoice::Never });
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let of = match arguments.iter().skip(1).find_map(|argument| argument.to_str()) {
+        Some("drill") => "fathom drill",
         Some("get") => "fathom get",
         Some("ping") => "fathom ping",
         Some("serve") => "fathom serve",

@@ -9,6 +9,7 @@ use terminal::Style;
 
 mod args;
 mod control;
+mod drill;
 mod exit;
 mod failure;
 mod get;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         }
     };
     match command {
+        Command::Drill(args) => drill::run(&args).into(),
         Command::Get(args) => get::run(&args, Style::detect(display.color, display.ascii)).into(),
         Command::Ping(args) => ping::run(&args).into(),
         Command::Sockets(args) => sockets::run(&args).into(),

@@ -1,0 +1,61 @@
+//! Every packet script of `tests/drill` passes: what TCP does, packet by packet, in packetdrill's language.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use fathom_drill::{Options, parse, run};
+
+/// The scripts below a folder, in order of their names.
+fn scripts(folder: &Path, found: &mut Vec<PathBuf>) {
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut entries: Vec<PathBuf> =
+        entries.map(|entry| entry.expect("a folder can be read").path()).collect();
+    entries.sort();
+    for path in entries {
+        if path.is_dir() {
+            scripts(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "pkt") {
+            found.push(path);
+        }
+    }
+}
+
+fn all() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    scripts(&root.join("drill"), &mut found);
+    let read = |path: &PathBuf| {
+        fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    };
+    let name = |path: &PathBuf| format!("tests/{}", path.strip_prefix(root).unwrap_or(path).display());
+    found.iter().map(|path| (name(path), read(path))).collect()
+}
+
+/// Another seed gives other sequence numbers and ports: no script may depend on them.
+const SEEDS: [u64; 2] = [0, 4711];
+
+#[test]
+fn every_script_passes_whatever_the_seed() {
+    let mut failures = Vec::new();
+    for (name, text) in all() {
+        match parse(&text) {
+            Err(error) => failures.push(error.in_file(&name)),
+            Ok(script) => {
+                let runs = SEEDS.iter().map(|seed| run(&script, &Options { strict: true, seed: *seed }));
+                failures.extend(
+                    runs.filter_map(|outcome| outcome.failure).map(|failure| failure.in_file(&name)).next(),
+                );
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{} scripts failed:\n\n{}", failures.len(), failures.join("\n\n"));
+}
+
+#[test]
+fn every_script_says_first_what_it_shows() {
+    for (name, text) in all() {
+        let first = text.lines().next().unwrap_or_default();
+        let says = first.strip_prefix("# ").and_then(|rest| rest.split_once(' '));
+        assert!(says.is_some_and(|(id, words)| id.starts_with("RFC") && words.len() > 20), "{name}: {first}");
+    }
+}
