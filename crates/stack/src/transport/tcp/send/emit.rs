@@ -103,7 +103,13 @@ impl Connection {
             }
             return;
         }
+        // What a window probe had of it was sent before.
+        let probed = if self.snd.max.gt(seq) { self.snd.max.distance_from(seq).min(len) } else { 0 };
         self.snd.max = self.snd.max.max(to);
+        self.cold.statistics.bytes_sent += u64::from(len - probed);
+        if probed > 0 {
+            self.cold.repeats().bytes += u64::from(probed);
+        }
         if matches!(why, SendReason::WindowProbe { .. }) && self.snd.usable() < len + u32::from(fin) {
             // A probe of a closed window is not in flight: it will hardly be taken in, and until it is
             // nothing waits for it. The persist timer goes on.
@@ -118,7 +124,6 @@ impl Connection {
         self.snd.fin_sent |= fin;
         self.cold.last_sent_ms = cx.now.as_millis() as u32;
         self.note_sending(cx);
-        self.cold.statistics.bytes_sent += u64::from(len);
         if ends && !len.is_multiple_of(segment) {
             self.snd.short_end = to;
         }

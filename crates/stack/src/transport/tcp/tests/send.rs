@@ -437,6 +437,26 @@ fn a_peer_that_answers_no_probe_is_given_up() {
 }
 
 #[test]
+fn what_probes_carry_is_counted_as_sent_once_and_then_as_sent_again() {
+    for taken in [0, 1] {
+        let mut host = Host::new();
+        let mut peer = window_limited(&mut host, 0);
+        host.sends(peer.id);
+        for _ in 0..2 {
+            host.next_sent(peer.id).unwrap();
+        }
+        let counts = |host: &Host| (info(host, peer.id).bytes_sent, info(host, peer.id).bytes_retrans);
+        assert_eq!(counts(&host), (11, 1));
+        let ack = peer.acks(taken).window(1460);
+        host.take(&ack);
+        let sent: usize = lens(&host.sends(peer.id)).iter().sum();
+        let new = sent as u64 - u64::from(1 - taken);
+        let info = info(&host, peer.id);
+        assert_eq!((info.bytes_sent, info.bytes_retrans), (11 + new, 1 + u64::from(1 - taken)));
+    }
+}
+
+#[test]
 fn an_open_window_ends_the_probing_whatever_became_of_the_probe() {
     for taken in [0, 1] {
         let mut host = Host::new();
