@@ -10,6 +10,8 @@ use crate::step;
 
 /// A program that a test runs, and the Debian package that has it.
 const PROGRAMS: &[(&str, &str)] = &[
+    ("c++", "build-essential"),
+    ("cc", "build-essential"),
     ("curl", "curl"),
     ("dnsmasq", "dnsmasq-base"),
     ("h2load", "nghttp2-client"),

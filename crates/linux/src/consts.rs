@@ -9,6 +9,11 @@ macro_rules! constants {
         $($(#[doc = concat!("`", stringify!($name), "`: ", stringify!($group), ".")]
             pub const $name: $type = $value;)*)*
 
+        /// Every constant, with its group.
+        #[cfg(test)]
+        pub(crate) const ALL_NAMES: &[(&str, &str)] =
+            &[$($((stringify!($group), stringify!($name)),)*)*];
+
         /// The value of the constant of this name.
         ///
         /// ```

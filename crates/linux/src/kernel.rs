@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use fathom_record::Recorder;
+use fathom_record::{DropReason, Recorder};
 use fathom_stack::{Batch, Counters, Interface, InterfaceId, IpCidr, Route, Stack};
 use fathom_wire::Instant;
 
@@ -130,6 +130,11 @@ impl Kernel {
         Some(packet)
     }
 
+    /// The packet that [`take`](Kernel::take) would give; it stays.
+    pub fn peek(&self) -> Option<&Packet> {
+        self.out.front()
+    }
+
     /// When something is due next, in microseconds, rounded up: what [`advance_to`](Kernel::advance_to) wants.
     /// Now, or before, when something is due already; `None` when nothing is.
     pub fn next_deadline_us(&self) -> Option<u64> {
@@ -162,6 +167,33 @@ impl Kernel {
     /// What the engine has counted: frames, and what was dropped and why.
     pub fn counters(&self) -> &Counters {
         self.stack.counters()
+    }
+
+    /// What the engine has counted under this name: that of a counter, such as `frames_received`, the label of a
+    /// [`DropReason`](fathom_record::DropReason), such as `tcp_checksum`, or `dropped` for all drops together.
+    pub fn counter(&self, name: &str) -> Option<u64> {
+        let counters = self.stack.counters();
+        Some(match name {
+            "frames_received" => counters.frames_received,
+            "bytes_received" => counters.bytes_received,
+            "frames_transmitted" => counters.frames_transmitted,
+            "bytes_transmitted" => counters.bytes_transmitted,
+            "packets_forwarded" => counters.packets_forwarded,
+            "packets_reassembled" => counters.packets_reassembled,
+            "fragments_sent" => counters.fragments_sent,
+            "icmp_errors_sent" => counters.icmp_errors_sent,
+            "icmp_errors_received" => counters.icmp_errors_received,
+            "address_conflicts" => counters.address_conflicts,
+            "udp_received" => counters.udp_received,
+            "udp_sent" => counters.udp_sent,
+            "syn_cookies_sent" => counters.syn_cookies_sent,
+            "syn_cookies_accepted" => counters.syn_cookies_accepted,
+            "dropped" => counters.dropped_total(),
+            label => {
+                let reason = DropReason::ALL.iter().find(|reason| reason.label() == label)?;
+                counters.dropped(*reason)
+            }
+        })
     }
 
     /// The engine's records, which say what it did and why; off until [`Recorder::enable`].

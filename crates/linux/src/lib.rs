@@ -73,6 +73,7 @@ pub use errno::Errno;
 pub use file::Fd;
 pub use kernel::{Kernel, Packet};
 pub use message::{ControlMessage, Received};
+pub use option::{OPTIONS, SocketOption, Sockets, Status};
 pub use settings::{SETTINGS, Setting, SettingError, Settings};
 
 /// What a call gives.

@@ -6,6 +6,7 @@ mod ip;
 mod ipv6;
 mod raw;
 mod socket;
+mod table;
 mod tcp;
 mod udp;
 
@@ -14,6 +15,8 @@ use fathom_stack::Family;
 use crate::consts::{SOL_ICMPV6, SOL_IP, SOL_IPV6, SOL_RAW, SOL_SOCKET, SOL_TCP, SOL_UDP};
 use crate::file::{Fd, Kind};
 use crate::{Errno, Kernel, Result};
+
+pub use table::{OPTIONS, SocketOption, Sockets, Status};
 
 /// Longest option that is read or written.
 const MOST: usize = 4096;

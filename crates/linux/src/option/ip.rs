@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use fathom_stack::{InterfaceId, PathMtuDiscovery};
 
-use super::{fixed, from_bool, from_int, int};
+use super::{Sockets, fixed, from_bool, from_int, int};
 use crate::consts::*;
 use crate::file::{Fd, Kind};
 use crate::message::{from_tos, tos};
@@ -48,7 +48,17 @@ pub(super) fn from_discovery(discovery: PathMtuDiscovery) -> Vec<u8> {
     })
 }
 
+/// The sockets that tell the hop limit of what they receive, and those that tell all.
+pub(super) const HOP_LIMIT_TOLD: Sockets = ALL_TOLD.and(Sockets::ICMP);
+pub(super) const ALL_TOLD: Sockets = Sockets::UDP.and(Sockets::RAW);
+
 impl Kernel {
+    /// A socket that cannot tell what a program wants to know says so.
+    pub(super) fn check_told(&self, fd: Fd, possible: Option<Sockets>) -> Result<()> {
+        let kind = Sockets::of(&self.files.socket(fd)?.kind);
+        if possible.is_none_or(|possible| possible.contains(kind)) { Ok(()) } else { Err(Errno::EOPNOTSUPP) }
+    }
+
     pub(super) fn set_ip_option(&mut self, fd: Fd, name: i32, value: &[u8]) -> Result<()> {
         match name {
             IP_ADD_MEMBERSHIP..=IP_DROP_SOURCE_MEMBERSHIP | MCAST_JOIN_GROUP..=MCAST_LEAVE_SOURCE_GROUP => {
@@ -59,6 +69,13 @@ impl Kernel {
         }
         let value_number = number(value)?;
         let on = value_number != 0;
+        let possible = match name {
+            IP_RECVTTL => Some(HOP_LIMIT_TOLD),
+            IP_PKTINFO | IP_RECVTOS => Some(ALL_TOLD),
+            IP_ORIGDSTADDR => Some(Sockets::UDP),
+            _ => None,
+        };
+        self.check_told(fd, possible.filter(|_| on))?;
         let tells = &mut self.files.socket_mut(fd)?.common.tells;
         match name {
             IP_PKTINFO => tells.packet_info = on,

@@ -2,8 +2,8 @@
 
 use fathom_stack::InterfaceId;
 
-use super::ip::{discovery, from_discovery};
-use super::{from_bool, from_int, int, within};
+use super::ip::{ALL_TOLD, HOP_LIMIT_TOLD, discovery, from_discovery};
+use super::{Sockets, from_bool, from_int, int, within};
 use crate::consts::*;
 use crate::file::{Fd, Kind};
 use crate::tcp::State;
@@ -26,6 +26,13 @@ impl Kernel {
                 number => Ok(number as u8),
             }
         };
+        let possible = match name {
+            IPV6_RECVHOPLIMIT => Some(HOP_LIMIT_TOLD),
+            IPV6_RECVPKTINFO | IPV6_RECVTCLASS => Some(ALL_TOLD),
+            IPV6_ORIGDSTADDR => Some(Sockets::UDP),
+            _ => None,
+        };
+        self.check_told(fd, possible.filter(|_| on))?;
         let tells = &mut self.files.socket_mut(fd)?.common.tells;
         match name {
             IPV6_RECVPKTINFO => tells.packet_info6 = on,
@@ -69,8 +76,7 @@ impl Kernel {
                 return Kernel::only(value, int(&possible)?);
             }
             IPV6_AUTOFLOWLABEL => return Kernel::only(value, 1),
-            IPV6_MTU
-            | IPV6_DONTFRAG
+            IPV6_DONTFRAG
             | IPV6_RECVPATHMTU
             | IPV6_FLOWINFO
             | IPV6_FLOWINFO_SEND

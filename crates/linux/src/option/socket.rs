@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fathom_stack::InterfaceId;
 
-use super::{fixed, from_bool, from_int, int};
+use super::{Sockets, fixed, from_bool, from_int, int};
 use crate::consts::*;
 use crate::file::{Fd, Kind};
 use crate::settings::Buffers;
@@ -66,8 +66,19 @@ impl Kernel {
         }
         let number = int(value)?;
         let on = number != 0;
-        let common = &mut self.files.socket_mut(fd)?.common;
+        let socket = self.files.socket_mut(fd)?;
+        let kind = Sockets::of(&socket.kind);
+        let common = &mut socket.common;
         match name {
+            // A stream has no datagrams to tell of, and nobody counts what echo requests lose.
+            SO_TIMESTAMP | SO_TIMESTAMP_NEW | SO_TIMESTAMPNS | SO_TIMESTAMPNS_NEW
+                if on && kind == Sockets::TCP =>
+            {
+                return Err(Errno::EOPNOTSUPP);
+            }
+            SO_RXQ_OVFL if on && (kind == Sockets::TCP || kind == Sockets::ICMP) => {
+                return Err(Errno::EOPNOTSUPP);
+            }
             SO_REUSEADDR => common.reuse_address = on,
             SO_REUSEPORT => common.reuse_port = on,
             SO_BROADCAST => return self.set_broadcast(fd, on),
