@@ -112,6 +112,11 @@ impl Internet {
         self.addresses.version() + self.routes.version() + self.local_prefixes.version()
     }
 
+    /// Whether [`has_changed`](Internet::has_changed) would say yes.
+    pub(crate) fn is_to_notice_changes(&self) -> bool {
+        self.seen_version != self.version()
+    }
+
     /// Whether addresses, routes or links have changed since the last call. What routers told about paths is
     /// forgotten then: a path MTU is that of the way it was found on.
     pub(crate) fn has_changed(&mut self) -> bool {

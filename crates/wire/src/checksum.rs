@@ -111,10 +111,10 @@ impl Checksum {
 pub fn sum(bytes: &[u8]) -> u16 {
     let (total, rest) = if bytes.len() < LONG { (0, bytes) } else { sum_chunks(bytes) };
     let (pairs, rest) = rest.as_chunks::<8>();
-    let mut total = pairs.iter().fold(total, |total, pair| {
-        let pair = u64::from_ne_bytes(*pair);
-        total + (pair & 0xffff_ffff) + (pair >> 32)
-    });
+    // The carries go where the machine has them: into the upper half.
+    let pairs = pairs.iter().fold(0_u128, |sum, pair| sum + u128::from(u64::from_ne_bytes(*pair)));
+    let (low, carries) = (pairs as u64, (pairs >> 64) as u64);
+    let mut total = total + (low & 0xffff_ffff) + (low >> 32) + carries;
     let (words, rest) = rest.as_chunks::<4>();
     if let [word] = words {
         total += u64::from(u32::from_ne_bytes(*word));

@@ -163,6 +163,14 @@ macro_rules! number_field {
             fn write<const START: usize, const END: usize, const N: usize>(&self, header: &mut [u8; N]) {
                 let mask = u64::MAX >> (64 - (END - START));
                 debug_assert!(*self as u64 <= mask, "the value does not fit the field's bits");
+                let first = START / 8;
+                match (START % 8, END - START) {
+                    // Spelled out, as a byte swap and a store is what these must become.
+                    (0, 8) => return header[first] = *self as u8,
+                    (0, 16) => return header[first..first + 2].copy_from_slice(&(*self as u16).to_be_bytes()),
+                    (0, 32) => return header[first..first + 4].copy_from_slice(&(*self as u32).to_be_bytes()),
+                    _ => {}
+                }
                 let mut whole = (*self as u64 & mask) << (END.div_ceil(8) * 8 - END);
                 let mut i = END.div_ceil(8);
                 while i > START / 8 {

@@ -162,20 +162,19 @@ pub(crate) fn transmit_as(
         let more = data_len.div_ceil(size.get().into()) - 1;
         internet.identifications.skip(departing.source, departing.destination, departing.protocol, more);
     }
-    let Departing { source, destination, protocol, checksum_offset, cause, .. } = *departing;
-    let transport = &mut departing.header;
+    let Departing { protocol, checksum_offset, cause, .. } = *departing;
     let link_len = link::transmit::header_len(medium);
     let start = link_len + ip_len;
     let checksum_offset = usize::from(checksum_offset);
     // What a raw socket sends has its transport's header in the data, and is complete.
     let by_device = offload.transmit_checksum
-        && !transport.is_empty()
+        && !departing.header.is_empty()
         && matches!(protocol, IpProtocol::Tcp | IpProtocol::Udp);
     let cut = match (segment_size, Kind::of(protocol)) {
-        (Some(size), Some(kind)) if !offload.cuts(protocol) || has_cwr(kind, transport) => {
+        (Some(size), Some(kind)) if !offload.cuts(protocol) || has_cwr(kind, &departing.header) => {
             Cut::Segments(Segments {
-                source,
-                destination,
+                source: departing.source,
+                destination: departing.destination,
                 kind,
                 ip_start: link_len,
                 transport_start: start,
@@ -185,20 +184,20 @@ pub(crate) fn transmit_as(
             })
         }
         _ if by_device => {
-            let sum = pseudo_header(source, destination, protocol, transport.len() + data_len).fold();
-            transport[checksum_offset..checksum_offset + 2].copy_from_slice(&sum.to_be_bytes());
+            let sum = pseudo_header(departing, departing.header.len() + data_len).fold();
+            departing.header[checksum_offset..checksum_offset + 2].copy_from_slice(&sum.to_be_bytes());
             let checksum = TransmitChecksum::Partial { start: start as u16, offset: checksum_offset as u16 };
             Cut::Whole { checksum, segment_size }
         }
         _ => {
-            fill_checksum(source, destination, protocol, transport, checksum_offset, &departing.slices);
+            fill_checksum(departing);
             Cut::Whole { checksum: TransmitChecksum::Complete, segment_size: None }
         }
     };
     let Outgoing { headers, link_len: its_link_len, slices, cut: its_cut, cause: its_cause } = packet;
     headers.clear();
     link_and_ip(headers, medium, &header);
-    append(headers, transport);
+    append(headers, &departing.header);
     // One by one: there are few, and room for many.
     slices.clear();
     if !departing.slices.is_empty() {
@@ -268,9 +267,9 @@ fn fragment(
     // A link that is narrower than is known cuts the pieces further.
     departing.fragmentation = Fragmentation::Allowed;
     let header = ip_header(cx.random, internet, departing, departing.header.len() + departing.payload_len());
-    let Departing { source, destination, protocol, checksum_offset, cause, .. } = *departing;
-    let transport = &mut departing.header;
-    fill_checksum(source, destination, protocol, transport, usize::from(checksum_offset), &departing.slices);
+    fill_checksum(departing);
+    let Departing { source, destination, protocol, cause, .. } = *departing;
+    let transport = &departing.header;
     // The transport header becomes data.
     let mut slices = Slices::new();
     if !transport.is_empty() {
@@ -369,33 +368,30 @@ fn flow_label(random: &Random, departing: &Departing) -> u32 {
     (hash as u32 & 0xf_ffff).max(1)
 }
 
-fn pseudo_header(source: IpAddr, destination: IpAddr, protocol: IpProtocol, len: usize) -> Checksum {
+/// The sum that a transport's own bytes, `len` of them, are added to.
+#[inline]
+fn pseudo_header(departing: &Departing, len: usize) -> Checksum {
+    let Departing { source, destination, protocol, .. } = departing;
     let mut sum = Checksum::new();
     // ICMP for IPv4 covers the message alone (RFC 792); all else covers the pseudo-header too.
-    if protocol != IpProtocol::Icmpv4 {
-        sum.pseudo_header(source, destination, protocol, len as u32);
+    if *protocol != IpProtocol::Icmpv4 {
+        sum.pseudo_header(*source, *destination, *protocol, len as u32);
     }
     sum
 }
 
 /// Fills in the transport's checksum.
-fn fill_checksum(
-    source: IpAddr,
-    destination: IpAddr,
-    protocol: IpProtocol,
-    transport: &mut [u8],
-    offset: usize,
-    slices: &Slices,
-) {
-    if transport.len() < offset + 2 {
+fn fill_checksum(departing: &mut Departing) {
+    let offset = usize::from(departing.checksum_offset);
+    if departing.header.len() < offset + 2 {
         return;
     }
-    let mut sum = pseudo_header(source, destination, protocol, transport.len() + slices_len(slices));
-    sum.add(transport);
-    for slice in slices {
+    let mut sum = pseudo_header(departing, departing.header.len() + slices_len(&departing.slices));
+    sum.add(&departing.header);
+    for slice in &departing.slices {
         sum.add(slice);
     }
     // RFC 768: a computed zero is sent as all ones. TCP and ICMP know no such exception.
-    let checksum = if protocol == IpProtocol::Udp { sum.finish_udp() } else { sum.finish() };
-    transport[offset..offset + 2].copy_from_slice(&checksum.to_be_bytes());
+    let checksum = if departing.protocol == IpProtocol::Udp { sum.finish_udp() } else { sum.finish() };
+    departing.header[offset..offset + 2].copy_from_slice(&checksum.to_be_bytes());
 }

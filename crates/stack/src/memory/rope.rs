@@ -226,6 +226,12 @@ impl Body {
     }
 
     fn copy_to(&self, offset: usize, out: &mut [u8]) -> usize {
+        // Mostly they lie in one piece, and that is the first, or the only one.
+        let first = self.pieces.front().map_or_else(|| self.open_bytes(), |front| &front.bytes);
+        if let Some(bytes) = first.get(offset..offset + out.len()) {
+            copy(bytes, out);
+            return out.len();
+        }
         let mut done = 0;
         if offset >= self.len {
             return 0;
@@ -244,6 +250,11 @@ impl Body {
             }
         }
         done
+    }
+
+    /// What was appended last and not cut off.
+    fn open_bytes(&self) -> &[u8] {
+        self.open.as_ref().map_or(&[], Block::written)
     }
 
     fn consume(&mut self, pool: &mut BlockPool, budget: &mut MemoryBudget, n: usize) {

@@ -27,7 +27,7 @@ impl Stack {
     /// Frames arrived on an interface. All of them are handled before anything that answers them leaves.
     /// Drains the batch.
     pub fn handle_frames(&mut self, now: Instant, on: InterfaceId, frames: &mut Batch) {
-        if on.slot() >= self.internet.interfaces.len() {
+        if frames.is_empty() || on.slot() >= self.internet.interfaces.len() {
             frames.0.clear();
             return;
         }

@@ -24,7 +24,7 @@ impl Stack {
     ///
     /// Call it when the device has room, until it gives nothing: what is not asked for waits in its socket.
     pub fn poll_transmit(&mut self, now: Instant, on: InterfaceId) -> Option<Transmit> {
-        if !self.internet.interfaces.get(on.slot())?.up {
+        if !self.has_work_for(on) {
             return None;
         }
         let mut parts = self.parts(now);
@@ -49,13 +49,26 @@ impl Stack {
             let (len, Transmit { segment_size, checksum, departure, cause, .. }) = (frame.len(), frame);
             return Some(Written { len, segment_size, checksum, departure, cause });
         }
-        if !self.internet.interfaces.get(on.slot())?.up {
+        if !self.has_work_for(on) {
             return None;
         }
         let mut parts = self.parts(now);
         let written = parts.next_frame(on, |packet, now| packet.write_frame(now, out))?;
         parts.count(written.len);
         Some(written)
+    }
+}
+
+impl Stack {
+    /// Whether there may be a frame for the device: a device asks until there is none, so that every second
+    /// question or so is in vain.
+    #[inline]
+    fn has_work_for(&self, on: InterfaceId) -> bool {
+        self.internet.interfaces.get(on.slot()).is_some_and(|interface| interface.up)
+            && (self.shared.sendable.has_filed(on)
+                || !self.internet.queues[on.slot()].is_empty()
+                || self.is_talking_to_itself()
+                || self.internet.is_to_notice_changes())
     }
 }
 

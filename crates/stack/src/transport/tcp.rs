@@ -125,7 +125,9 @@ impl TcpLayer {
     pub(crate) fn transmit(&mut self, cx: &mut Context<'_>, id: TcpId, path: &Path) -> Transmission {
         let Some(connection) = self.connections.get_mut(id.0) else { return Transmission::Nothing };
         let transmission = connection.transmit(cx, path);
-        self.settle(cx, id);
+        if connection.is_to_be_settled() {
+            self.settle_ended(cx, id);
+        }
         transmission
     }
 
@@ -164,8 +166,11 @@ impl TcpLayer {
         id: TcpId,
         change: impl FnOnce(&mut Connection, &mut Context<'_>) -> R,
     ) -> Option<R> {
-        let result = change(self.connections.get_mut(id.0)?, cx);
-        self.settle(cx, id);
+        let connection = self.connections.get_mut(id.0)?;
+        let result = change(connection, cx);
+        if connection.is_to_be_settled() {
+            self.settle_ended(cx, id);
+        }
         Some(result)
     }
 

@@ -119,10 +119,12 @@ impl TcpLayer {
             return Disposition::Drop(DropReason::TcpNoSocket);
         };
         let disposition = connection.receive(cx, segment);
-        match self.settle(cx, TcpId(key)) {
-            Some(last) => Disposition::Reply(last),
-            None => disposition,
+        if connection.is_to_be_settled()
+            && let Some(last) = self.settle_ended(cx, TcpId(key))
+        {
+            return Disposition::Reply(last);
         }
+        disposition
     }
 
     fn receive_half_open(&mut self, cx: &mut Context<'_>, key: Key, segment: Segment<'_>) -> Disposition {

@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 
 use fathom_record::{Engine, TcpStateName};
 
-use super::connection::Flags;
+use super::connection::{Connection, Flags};
 use super::state::State;
 use super::time_wait::TimeWait;
 use super::{FlowRef, TcpLayer};
@@ -19,6 +19,14 @@ use crate::timer::TimerKey;
 /// Nobody owns the connection, and no segment reaches it.
 const FINISHED: Flags = Flags::ORPHAN.union(Flags::DETACHED);
 
+impl Connection {
+    /// Whether its state has consequences for the layer. To ask costs less here than to look for it once more.
+    #[inline]
+    pub(super) fn is_to_be_settled(&self) -> bool {
+        matches!(self.state, State::TimeWait | State::Closed) || self.flags.contains(FINISHED)
+    }
+}
+
 impl TcpLayer {
     /// Draws the consequences of what happened to a connection. Gives the acknowledgement of the peer's FIN,
     /// if it is owed, when the connection has just come into TIME-WAIT: it is the last segment, and no longer
@@ -26,12 +34,11 @@ impl TcpLayer {
     #[inline]
     pub(super) fn settle(&mut self, cx: &mut Context<'_>, id: TcpId) -> Option<Box<Departing>> {
         let connection = self.connections.get(id.0)?;
-        let ended = matches!(connection.state, State::TimeWait | State::Closed);
-        if ended || connection.flags.contains(FINISHED) { self.settle_ended(cx, id) } else { None }
+        if connection.is_to_be_settled() { self.settle_ended(cx, id) } else { None }
     }
 
     #[cold]
-    fn settle_ended(&mut self, cx: &mut Context<'_>, id: TcpId) -> Option<Box<Departing>> {
+    pub(super) fn settle_ended(&mut self, cx: &mut Context<'_>, id: TcpId) -> Option<Box<Departing>> {
         let connection = self.connections.get_mut(id.0)?;
         let attached = !connection.flags.contains(Flags::DETACHED);
         let mut last = None;
