@@ -3,7 +3,8 @@
 //! Readiness is not tracing (records are): an event is never lost, and a socket has one entry, whose bits
 //! merge until the program takes it.
 
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeSet, VecDeque};
+use alloc::vec::Vec;
 
 use bitflags::bitflags;
 
@@ -64,6 +65,13 @@ impl ReadyQueue {
         }
     }
 
+    /// Whether every socket with bits stands in the queue, once.
+    pub(crate) fn recount(&self) -> bool {
+        let ready: Vec<SocketId> = self.queue.iter().copied().filter(|id| self.bits.has(*id)).collect();
+        let distinct: BTreeSet<SocketId> = ready.iter().copied().collect();
+        distinct.len() == ready.len() && ready.len() == self.bits.iter().count()
+    }
+
     /// Takes the socket that has waited longest.
     pub(crate) fn pop(&mut self) -> Option<Event> {
         while let Some(socket) = self.queue.pop_front() {
@@ -72,6 +80,14 @@ impl ReadyQueue {
             }
         }
         None
+    }
+}
+
+#[cfg(test)]
+impl ReadyQueue {
+    /// Loses the place of `socket` in the queue.
+    pub(crate) fn forget(&mut self, socket: SocketId) {
+        self.queue.retain(|other| *other != socket);
     }
 }
 

@@ -52,8 +52,8 @@ pub use packet::IcmpErrorKind;
 pub use random::Seed;
 pub use socket::{IcmpId, ListenerId, RawId, SocketId, TcpId, UdpId};
 pub use stack::{
-    Family, GroupError, Icmp, Raw, ReceivedDatagram, RecvMeta, SendDatagram, SocketCursor, SocketEntry,
-    Stack, Tcp, Udp,
+    Audit, Family, GroupError, Icmp, Raw, ReceivedDatagram, RecvMeta, SendDatagram, SocketCursor,
+    SocketEntry, Stack, Tcp, Udp,
 };
 pub use transmit::{MAX_HEADERS, Transmit, TransmitChecksum, Written};
 pub use transport::icmp::{IcmpError, IcmpEvent, IcmpEventKind};

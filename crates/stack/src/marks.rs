@@ -28,6 +28,21 @@ impl<T: Copy> Marks<T> {
         }
     }
 
+    /// Whether `socket` has a value.
+    pub(crate) fn has(&self, socket: SocketId) -> bool {
+        let (kind, key) = socket.kind_and_key();
+        matches!(self.kinds[kind].get(key.index as usize), Some(Some((of, _))) if *of == key)
+    }
+
+    /// The sockets that have a value.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = SocketId> + '_ {
+        let of_kind = |(kind, marks): (usize, &'_ Vec<Option<(Key, T)>>)| {
+            let keys = marks.iter().flatten().map(|(key, _)| *key).collect::<Vec<_>>();
+            keys.into_iter().map(move |key| SocketId::from_kind_and_key(kind, key))
+        };
+        self.kinds.iter().enumerate().flat_map(of_kind)
+    }
+
     /// Sets the value of `socket`, in place of that of an earlier socket in the same place.
     pub(crate) fn set(&mut self, socket: SocketId, value: T) {
         let (kind, key) = socket.kind_and_key();

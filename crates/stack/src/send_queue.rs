@@ -5,7 +5,7 @@
 //! its next hop's link address is known, or *stranded* until there is another way. Saying it again changes
 //! nothing.
 
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
 use crate::interface::InterfaceId;
@@ -81,6 +81,25 @@ impl SendQueues {
     /// Takes the mark of `socket`, which is in no queue: it may be pushed again.
     pub(crate) fn release(&mut self, socket: SocketId) {
         self.queued.take(socket);
+    }
+
+    /// Whether `socket` has said that it wants to send, and will be asked.
+    pub(crate) fn has(&self, socket: SocketId) -> bool {
+        self.queued.has(socket)
+    }
+
+    /// The sockets that have said so and do not stand in exactly one place, with in how many they do. Beside
+    /// the queues, `parked` are places. Costs a walk over all of them.
+    pub(crate) fn misplaced(&self, parked: impl Iterator<Item = SocketId>) -> Vec<(SocketId, usize)> {
+        let filed = self.interfaces.iter().flatten();
+        let all = self.fresh.iter().chain(filed).chain(&self.stranded).copied().chain(parked);
+        let mut places: BTreeMap<SocketId, usize> = BTreeMap::new();
+        for socket in all.filter(|socket| self.queued.has(*socket)) {
+            *places.entry(socket).or_default() += 1;
+        }
+        let nowhere = self.queued.iter().filter(|socket| !places.contains_key(socket));
+        let nowhere: Vec<_> = nowhere.map(|socket| (socket, 0)).collect();
+        places.into_iter().filter(|(_, places)| *places != 1).chain(nowhere).collect()
     }
 
     /// Notes that `socket` waits elsewhere (for a neighbour): pushing it has no effect until it is released.

@@ -64,6 +64,17 @@ impl SocketId {
     /// How many kinds of socket there are.
     pub(crate) const KINDS: usize = 5;
 
+    /// The reverse of [`SocketId::kind_and_key`].
+    pub(crate) fn from_kind_and_key(kind: usize, key: Key) -> SocketId {
+        match kind {
+            0 => SocketId::Tcp(TcpId(key)),
+            1 => SocketId::Listener(ListenerId(key)),
+            2 => SocketId::Udp(UdpId(key)),
+            3 => SocketId::Icmp(IcmpId(key)),
+            _ => SocketId::Raw(RawId(key)),
+        }
+    }
+
     /// The socket's kind, below [`SocketId::KINDS`], and its key within that kind.
     pub(crate) fn kind_and_key(self) -> (usize, Key) {
         match self {

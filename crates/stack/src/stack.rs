@@ -1,5 +1,6 @@
 //! The engine's doors.
 
+mod audit;
 mod configure;
 mod groups;
 mod icmp;
@@ -40,6 +41,7 @@ use crate::transport::tcp::TcpLayer;
 use crate::transport::udp::UdpLayer;
 use crate::wheel::TimerWheel;
 
+pub use audit::Audit;
 pub use icmp::{Family, Icmp};
 pub use raw::Raw;
 pub use tcp::Tcp;

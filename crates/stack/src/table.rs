@@ -101,7 +101,6 @@ impl<V: Copy> FlowTable<V> {
     }
 
     /// How many entries there are.
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.current.len() + self.old.as_ref().map_or(0, |old| old.table.len())
     }

@@ -90,7 +90,6 @@ impl<K> TimerWheel<K> {
     }
 
     /// How many timers are set.
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.len
     }
@@ -99,6 +98,45 @@ impl<K> TimerWheel<K> {
     #[cfg(test)]
     pub(crate) fn memory(&self) -> usize {
         self.nodes.capacity() * size_of::<Node<K>>()
+    }
+
+    /// The key of a timer that is set, and the tick at which it fires as a time.
+    pub(crate) fn get(&self, id: TimerId) -> Option<(&K, Instant)> {
+        let node = self.nodes.get(id.index as usize).filter(|node| node.generation == id.generation)?;
+        node.key.as_ref().map(|key| (key, instant(node.tick)))
+    }
+
+    /// The keys of all timers, found by going through all lists; and what is wrong with the lists, if anything
+    /// is. Costs a walk over everything.
+    pub(crate) fn recount(&self) -> (Vec<&K>, Vec<&'static str>) {
+        let (mut keys, mut wrong) = (Vec::new(), Vec::new());
+        for (number, list) in self.lists.iter().enumerate() {
+            let (mut index, mut previous) = (list.head, NONE);
+            // A list that goes round in a circle is cut where it has more nodes than there are.
+            while index != NONE && keys.len() <= self.nodes.len() {
+                let node = &self.nodes[index as usize];
+                keys.extend(&node.key);
+                if usize::from(node.list) != number || node.previous != previous || node.key.is_none() {
+                    wrong.push("a timer does not know where it stands");
+                }
+                // What is due was dealt out while the wheel stood earlier.
+                if number != DUE && self.place(node.tick) != number {
+                    wrong.push("a timer is on the wrong list");
+                }
+                if node.tick < list.earliest {
+                    wrong.push("a timer is earlier than its list says");
+                }
+                (previous, index) = (index, node.next);
+            }
+            if list.tail != previous {
+                wrong.push("a list does not end where it says");
+            }
+            let occupied = number < DUE && self.occupied[number / SLOTS] & 1 << (number % SLOTS) != 0;
+            if number < DUE && occupied != (list.head != NONE) {
+                wrong.push("a slot's bit is not what the slot is");
+            }
+        }
+        (keys, wrong)
     }
 
     /// Sets a timer. A deadline that has passed fires at the next [`TimerWheel::pop_expired`].

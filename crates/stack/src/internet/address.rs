@@ -15,6 +15,7 @@ use crate::internet::cidr::IpCidr;
 use crate::internet::scope::{self, needs_interface};
 use crate::random::TableHasher;
 use crate::slab::{Key, Slab};
+use crate::timer::TimerKey;
 use crate::wheel::TimerId;
 
 /// The least time between two defences of an address (RFC 5227 1.1, DEFEND_INTERVAL).
@@ -99,6 +100,11 @@ pub(crate) struct Addresses {
 }
 
 impl Addresses {
+    /// The timers of duplicate address detection.
+    pub(crate) fn timers(&self) -> impl Iterator<Item = (TimerId, TimerKey)> + '_ {
+        self.slab.iter().filter_map(|(key, it)| it.timer.map(|timer| (timer, TimerKey::Address(key))))
+    }
+
     pub(crate) fn new(hasher: TableHasher, forwarding: bool) -> Self {
         let mut addresses = Addresses {
             slab: Slab::new(),

@@ -126,9 +126,16 @@ impl Reassemblies {
     }
 
     /// Bytes held for them, overhead included.
-    #[cfg(test)]
     pub(crate) fn charged(&self) -> usize {
         self.charged
+    }
+
+    /// What is charged for them, counted anew, and their timers.
+    pub(crate) fn recount(&self) -> (usize, impl Iterator<Item = (TimerId, TimerKey)> + '_) {
+        let charge = |piece: &(usize, Bytes)| piece.1.len() + PIECE_OVERHEAD;
+        let charged = self.slab.iter().flat_map(|(_, reassembly)| reassembly.pieces.iter().map(charge)).sum();
+        let timers = self.slab.iter().map(|(key, held)| (held.timer, TimerKey::Reassembly(key)));
+        (charged, timers)
     }
 
     /// Takes in a fragment. Gives the packet when it is complete, and why the fragment was dropped when it was.

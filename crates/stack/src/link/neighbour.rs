@@ -170,6 +170,21 @@ pub(crate) struct Neighbours {
 }
 
 impl Neighbours {
+    /// What is charged for what waits, counted anew.
+    pub(crate) fn recount(&self) -> usize {
+        self.slab.iter().flat_map(|(_, neighbour)| &neighbour.waiting.packets).map(Outgoing::charge).sum()
+    }
+
+    /// Their timers.
+    pub(crate) fn timers(&self) -> impl Iterator<Item = (TimerId, TimerKey)> + '_ {
+        self.slab.iter().filter_map(|(key, it)| it.timer.map(|timer| (timer, TimerKey::Neighbour(key))))
+    }
+
+    /// The sockets that wait for one.
+    pub(crate) fn parked(&self) -> impl Iterator<Item = SocketId> + '_ {
+        self.slab.iter().flat_map(|(_, neighbour)| neighbour.waiting.sockets.iter().copied())
+    }
+
     pub(crate) fn new(hasher: TableHasher) -> Self {
         Neighbours {
             slab: Slab::new(),

@@ -77,6 +77,11 @@ impl LinkQueue {
         }
     }
 
+    /// What is charged for what waits, counted anew.
+    pub(crate) fn recount(&self) -> usize {
+        self.control.iter().map(Outgoing::charge).sum()
+    }
+
     /// Whether nothing waits.
     pub(crate) fn is_empty(&self) -> bool {
         self.current.is_none() && self.control.is_empty()

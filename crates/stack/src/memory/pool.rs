@@ -68,6 +68,11 @@ impl Block {
         &self.bytes
     }
 
+    /// What is charged for it.
+    pub(super) fn charge(&self) -> usize {
+        self.size.bytes()
+    }
+
     /// Whether nothing more can be written.
     pub(super) fn is_full(&self) -> bool {
         self.room == 0

@@ -59,6 +59,11 @@ impl Rope {
         self.0.is_none()
     }
 
+    /// What is charged for it, counted anew.
+    pub(crate) fn recount(&self) -> usize {
+        self.0.as_ref().map_or(0, |body| body.recount())
+    }
+
     /// How many pieces it has, without what was appended last.
     pub(crate) fn pieces(&self) -> usize {
         self.0.as_ref().map_or(0, |body| body.pieces.len())
@@ -283,6 +288,15 @@ impl Body {
         }
         let front = self.pieces.front().map(|piece| piece.bytes.slice(..piece.bytes.len().min(max)));
         front.unwrap_or_default()
+    }
+
+    fn recount(&self) -> usize {
+        let pieces = self.pieces.iter();
+        let lens = pieces.clone().map(|piece| piece.bytes.len()).sum::<usize>()
+            + self.open.as_ref().map_or(0, |block| block.written().len());
+        debug_assert_eq!(lens, self.len, "the length of a rope");
+        let blocks = pieces.clone().filter_map(|piece| piece.block.as_ref()).chain(&self.open);
+        pieces.map(|piece| piece.charged).sum::<usize>() + blocks.map(Block::charge).sum::<usize>()
     }
 
     /// Where the rope ends, counted from its birth.

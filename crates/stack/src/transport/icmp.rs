@@ -118,6 +118,11 @@ impl IcmpLayer {
         IcmpLayer { sockets: Slab::new(), identifiers: HashMap::with_hasher(hasher) }
     }
 
+    /// What is charged for what waits in sockets, as they keep it.
+    pub(crate) fn charged(&self) -> usize {
+        self.sockets.iter().map(|(_, socket)| socket.incoming_bytes + socket.outgoing_bytes).sum()
+    }
+
     /// Makes a socket with this identifier, or with a random one.
     pub(crate) fn open(
         &mut self,

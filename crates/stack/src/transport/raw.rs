@@ -204,6 +204,11 @@ impl RawLayer {
         RawLayer { sockets: Slab::new(), protocols: HashMap::with_hasher(hasher) }
     }
 
+    /// What is charged for what waits in sockets, as they keep it.
+    pub(crate) fn charged(&self) -> usize {
+        self.sockets.iter().map(|(_, socket)| socket.incoming_bytes + socket.outgoing_bytes).sum()
+    }
+
     pub(crate) fn open(&mut self, config: &Config, family: Family, protocol: IpProtocol) -> RawId {
         let options = RawOptions {
             header_included: false,

@@ -7,6 +7,7 @@
 //! belongs to; what is half-open or in TIME-WAIT is a small record instead of a connection.
 
 mod ack;
+mod audit;
 mod autotune;
 mod choices;
 mod close;
@@ -42,6 +43,7 @@ mod timers;
 mod walk;
 mod window;
 
+pub(crate) use audit::Beside;
 pub use config::{Keepalive, TcpConfig, TcpOptions};
 pub use congestion::{CongestionAlgorithm, UnknownCongestionAlgorithm};
 pub use error::{ConnectError, TcpError};

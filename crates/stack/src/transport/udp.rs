@@ -7,6 +7,7 @@ mod receive;
 mod socket;
 mod transmit;
 
+use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use crate::context::Context;
@@ -95,6 +96,20 @@ impl UdpLayer {
             });
         }
         self.sockets.after(from, slots)
+    }
+
+    /// What is charged for what waits in sockets, counted anew; and what is wrong with their own counts, if
+    /// anything is.
+    pub(crate) fn recount(&self, config: &crate::Config) -> (usize, Vec<&'static str>) {
+        let (mut charged, mut wrong) = (0, Vec::new());
+        for (_, socket) in self.sockets.iter() {
+            let (incoming, outgoing) = socket.recount(config);
+            charged += incoming + outgoing;
+            if (incoming, outgoing) != (socket.incoming_bytes(), socket.outgoing_bytes()) {
+                wrong.push("a UDP socket holds other than what it has counted");
+            }
+        }
+        (charged, wrong)
     }
 
     /// Frees a closed socket that has nothing left to send.

@@ -29,6 +29,13 @@ impl Default for RareTimers {
     }
 }
 
+impl RareTimers {
+    /// The earlier of the deadlines.
+    pub(super) fn earliest(&self) -> Instant {
+        self.keepalive.min(self.cork)
+    }
+}
+
 impl Connection {
     pub(crate) fn set_keepalive(&mut self, cx: &mut Context<'_>, keepalive: Option<Keepalive>) {
         self.options_mut().keepalive = keepalive;
@@ -68,7 +75,7 @@ impl Connection {
     }
 
     fn arm_rare(&mut self, cx: &mut Context<'_>) {
-        self.timers.rare = self.rare().keepalive.min(self.rare().cork);
+        self.timers.rare = self.rare().earliest();
         self.arm(cx);
     }
 

@@ -98,7 +98,6 @@ impl Reassembly {
     }
 
     /// Bytes held and their overhead.
-    #[cfg(test)]
     pub(crate) fn charged(&self) -> usize {
         self.charged
     }
@@ -151,6 +150,14 @@ impl Reassembly {
         self.runs.remove(position..position + piece.len() as u64);
         self.release(budget, piece.len());
         Some(piece)
+    }
+
+    /// What is charged for it, counted anew, and the positions between which it holds something.
+    pub(crate) fn recount(&self) -> (usize, Range<u64>) {
+        let charged = self.pieces.values().map(|piece| piece.len() + PIECE_OVERHEAD).sum();
+        let first = self.pieces.keys().next().copied().unwrap_or_default();
+        let behind = self.pieces.last_key_value().map_or(first, |(start, last)| start + last.len() as u64);
+        (charged, first..behind)
     }
 
     /// Gives everything up.

@@ -53,7 +53,18 @@ impl Default for Timers {
 }
 
 impl Timers {
-    fn earliest(&self) -> Instant {
+    /// The place in the wheel.
+    pub(super) fn entry(&self) -> Option<TimerId> {
+        self.entry
+    }
+
+    /// When the entry fires.
+    pub(super) fn armed(&self) -> Instant {
+        self.armed
+    }
+
+    /// The earliest of the deadlines.
+    pub(super) fn earliest(&self) -> Instant {
         self.retransmit.min(self.ack).min(self.close).min(self.rare)
     }
 

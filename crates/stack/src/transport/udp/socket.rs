@@ -306,6 +306,13 @@ impl UdpSocket {
         Some(datagram)
     }
 
+    /// What is charged for what waits in either direction, counted anew.
+    pub(super) fn recount(&self, config: &Config) -> (usize, usize) {
+        let of = |queue: &VecDeque<Datagram>| queue.iter().map(|datagram| datagram.charge(config)).sum();
+        let reports = self.reports.iter().map(|report| report.data.len() + config.datagram.overhead);
+        (of(&self.incoming) + reports.sum::<usize>(), of(&self.outgoing))
+    }
+
     /// Bytes that wait for the device.
     pub(crate) fn outgoing_bytes(&self) -> usize {
         self.outgoing_bytes
