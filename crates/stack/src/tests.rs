@@ -13,6 +13,7 @@ mod interfaces;
 mod local_prefixes;
 mod loopback;
 mod lossy;
+mod narrow_links;
 mod neighbours;
 pub(crate) mod packets;
 pub(crate) mod pair;

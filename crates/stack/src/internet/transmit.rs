@@ -26,6 +26,8 @@ use crate::transmit::TransmitChecksum;
 const MAX_PACKET: usize = 65535;
 /// The largest super-segment that we make.
 const MAX_SUPER_SEGMENT: usize = 65535;
+/// IPv4 and TCP header of the largest segment without data: 20 and 60 bytes.
+const LARGEST_HEADERS: usize = 80;
 /// Most segments in it.
 const MAX_SEGMENTS: usize = 64;
 
@@ -131,7 +133,9 @@ pub(crate) fn transmit_as(
         Fragmentation::Forbidden => departing.protocol == IpProtocol::Tcp,
         Fragmentation::Allowed | Fragmentation::Probe => false,
     };
-    if adapts && internet.path_mtus.is_narrow(cx.now, departing.destination) {
+    // A link that does not take all options of a segment takes it in fragments, where the family has them.
+    let options_fit = internet.interface(hop.interface).mtu >= LARGEST_HEADERS;
+    if adapts && (!options_fit || internet.path_mtus.is_narrow(cx.now, departing.destination)) {
         departing.fragmentation = Fragmentation::Allowed;
     }
     let interface = internet.interface(hop.interface);

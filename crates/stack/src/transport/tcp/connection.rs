@@ -296,7 +296,7 @@ impl Connection {
 
     /// The handshake is complete: sets the windows that depend on the segment size.
     pub(super) fn established(&mut self, cx: &mut Context<'_>, handshake_lossy: bool) {
-        self.snd.fit(usize::from(self.snd.peer_mss), self.option_bytes());
+        self.snd.fit(usize::MAX, self.option_bytes());
         self.ack.start(cx.config.tcp.quick_acks, cx.now);
         self.timers.close = Instant::MAX;
         let algorithm = self.cold.options.congestion_control.unwrap_or(cx.config.tcp.congestion_control);

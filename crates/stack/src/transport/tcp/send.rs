@@ -74,10 +74,12 @@ impl SendSpace {
     }
 
     /// Data bytes of a full segment, for a path that takes `fits` bytes behind the fixed headers, of which
-    /// every segment uses `options` for options.
+    /// every segment uses `options` for options (RFC 9293 3.7.1, MUST-16). A peer that wants tiny segments gets
+    /// [`MIN_MSS`]; a path that takes no more than less gets that.
     pub(super) fn fit(&mut self, fits: usize, options: u32) {
-        let mss = u32::from(self.peer_mss).min(fits as u32).saturating_sub(options);
-        self.mss = mss.max(MIN_MSS) as u16;
+        let wanted = u32::from(self.peer_mss).saturating_sub(options).max(MIN_MSS);
+        let room = (fits.min(usize::from(u16::MAX)) as u32).saturating_sub(options).max(1);
+        self.mss = wanted.min(room) as u16;
     }
 
     /// Behind the last byte that the program has written.
