@@ -20,6 +20,7 @@ pub(crate) mod pair;
 mod path_mtu;
 mod records;
 mod reuse;
+mod scarce_memory;
 mod suspended;
 mod walk;
 

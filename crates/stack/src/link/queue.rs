@@ -31,7 +31,7 @@ impl LinkQueue {
         if self.control.len() >= cx.config.link.control_queue {
             return Some((DropReason::ControlQueueFull, packet));
         }
-        if !cx.memory.charge(packet.charge()) {
+        if !cx.memory.charge_control(packet.charge()) {
             return Some((DropReason::MemoryLimit, packet));
         }
         self.control.push_back(packet);

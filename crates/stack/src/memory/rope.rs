@@ -183,7 +183,8 @@ impl Body {
                     _ => BlockSize::Large,
                 };
                 // Towards the end of the budget a smaller one may do.
-                let block = pool.take(size, budget).or_else(|| pool.take(BlockSize::Large, budget));
+                let smaller = [size, BlockSize::Large, BlockSize::Small];
+                let block = smaller.into_iter().find_map(|size| pool.take(size, budget));
                 let Some(block) = block else { break };
                 self.open = Some(block);
             }

@@ -10,7 +10,7 @@ use super::state::State;
 use super::{TcpConfig, TcpError};
 use crate::context::Context;
 use crate::event::Readiness;
-use crate::memory::MemoryBudget;
+use crate::memory::{MemoryBudget, PIECE_OVERHEAD};
 use crate::transport::mapped;
 
 /// Data handed over from this length on is kept as it is; shorter pieces are copied together.
@@ -23,20 +23,25 @@ impl Connection {
         if data.is_empty() {
             return Ok(0);
         }
-        let taken = self.send_buffer.append(cx.pool, cx.memory, &data[..data.len().min(room)]);
+        let (buffer, pool, data_that_fits) =
+            (&mut self.send_buffer, &mut *cx.pool, &data[..data.len().min(room)]);
+        let taken = cx.memory.sparing(|memory| buffer.append(pool, memory, data_that_fits));
         self.wrote(cx, taken, data.len())
     }
 
     /// Hands over what there is room for, without a copy.
     pub(crate) fn send_bytes(&mut self, cx: &mut Context<'_>, mut data: Bytes) -> Result<usize, TcpError> {
-        if data.len() < KEEP_FROM {
+        let left = cx.memory.sparing(|memory| memory.left()).saturating_sub(PIECE_OVERHEAD);
+        if data.len().min(left) < KEEP_FROM {
             return self.send(cx, &data);
         }
         let room = self.room_to_send(cx)?;
         let wanted = data.len();
-        data.truncate(room);
+        data.truncate(room.min(left));
         let taken = data.len();
-        let taken = if self.send_buffer.push(cx.pool, cx.memory, data).is_ok() { taken } else { 0 };
+        let (buffer, pool) = (&mut self.send_buffer, &mut *cx.pool);
+        let pushed = cx.memory.sparing(|memory| buffer.push(pool, memory, data));
+        let taken = if pushed.is_ok() { taken } else { 0 };
         self.wrote(cx, taken, wanted)
     }
 

@@ -95,11 +95,18 @@ impl Connection {
             false
         } else {
             // What is held came first and stays, so the new bytes go between.
-            self.hold(cx, self.rcv.position, data);
+            self.hold(cx, self.rcv.position, data.clone());
             let before = self.rcv.nxt;
             self.deliver_held(cx);
             if self.rcv.nxt == before {
-                return Err(self.refuse_text(cx, segment));
+                // There is no room beside what lies behind the hole, and without this that is of no use: it
+                // is given up, though it was reported (RFC 2018 8).
+                if let Some(mut held) = self.reassembly.take() {
+                    held.clear(cx.memory);
+                }
+                if !self.deliver(cx, data) {
+                    return Err(self.refuse_text(cx, segment));
+                }
             }
             true
         };
@@ -154,7 +161,11 @@ impl Connection {
     fn hold(&mut self, cx: &mut Context<'_>, position: u64, data: Bytes) -> bool {
         let limit = 2 * self.rcv.capacity as usize + 4096;
         let reassembly = self.reassembly.get_or_insert_default();
-        let Inserted { whole, duplicate } = reassembly.insert(cx.memory, limit, position, data);
+        let in_order = position == self.rcv.position;
+        let Inserted { whole, duplicate } = match in_order {
+            true => reassembly.insert(cx.memory, limit, position, data),
+            false => cx.memory.sparing(|memory| reassembly.insert(memory, limit, position, data)),
+        };
         self.drop_empty_reassembly();
         if let Some(duplicate) = duplicate {
             self.note_duplicate(self.rcv.seq_at(duplicate.start), self.rcv.seq_at(duplicate.end));
@@ -174,7 +185,9 @@ impl Connection {
         let taken = if len < COPY_BELOW && buffer.pieces() >= SLICES_BEFORE_COPY {
             buffer.append(cx.pool, cx.memory, &data)
         } else {
-            buffer.push(cx.pool, cx.memory, data).map_or(0, |()| len)
+            // Of a segment that is larger than the memory that is left, the first part is better than nothing.
+            let pushed = buffer.push(cx.pool, cx.memory, data);
+            pushed.map_or_else(|data| buffer.append(cx.pool, cx.memory, &data), |()| len)
         };
         self.rcv.nxt += taken as u32;
         self.rcv.position += taken as u64;

@@ -500,7 +500,7 @@ fn the_program_is_told_of_data_and_of_its_end() {
 fn the_memory_limit_refuses_text_without_losing_it() {
     let mut host = Host::new();
     let mut peer = host.established();
-    host.memory = crate::memory::MemoryBudget::new(1000);
+    host.memory = crate::memory::MemoryBudget::new(1100);
     let first = peer.data(&[1; 800]);
     assert_eq!(host.take(&first), (None, None));
     let second = Seg { seq: peer.nxt, ..peer.ack() }.data(&[2; 800]);
@@ -509,6 +509,26 @@ fn the_memory_limit_refuses_text_without_losing_it() {
     assert_eq!(host.read(peer.id).len(), 800);
     assert_eq!(host.take(&second), (None, None));
     assert_eq!(host.read(peer.id), [2; 800]);
+}
+
+/// 3584 bytes are for payload, and data is copied to blocks of 2 KiB where a whole segment has no room.
+#[test]
+fn of_text_that_is_larger_than_the_memory_the_first_part_is_taken() {
+    for behind_a_hole in [0, 1000] {
+        let mut host = Host::new();
+        let mut peer = host.established();
+        host.memory = crate::memory::MemoryBudget::new(4096);
+        if behind_a_hole > 0 {
+            // It gives way to what fills the hole.
+            host.take(&Seg { seq: peer.nxt + 5000, ..peer.ack() }.data(&std::vec![9; behind_a_hole]));
+            assert!(host.memory.in_use() > behind_a_hole);
+        }
+        let first = peer.nxt;
+        assert_eq!(host.take(&peer.data(&[1; 5000])).0, Some(DropReason::MemoryLimit));
+        assert_eq!(host.sends(peer.id).last().unwrap().ack, first + 2048, "{behind_a_hole}");
+        assert_eq!(host.read(peer.id), [1; 2048]);
+        assert_eq!(host.memory.in_use(), 0);
+    }
 }
 
 #[test]
