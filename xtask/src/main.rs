@@ -17,7 +17,8 @@ const USAGE: &str = "\
 cargo xtask TASK
 
 tasks:
-  test      set-up, format check, clippy, documentation, unit, doc and interop tests
+  test      set-up, format check, clippy, documentation, unit, doc and interop tests, 2,000 random worlds
+  swarm     random worlds by seed: --seeds N [--from S], --replay SEED (see docs/swarm.md, --help)
   bench     benchmarks beside other stacks, as ratios measured in the same run
   mutations plants faults in the engine and tells which instrument catches each (xtask/mutations.toml;
             hours for all: name some, --list, --every instrument instead of those that are to catch it)
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
     let rest: Vec<String> = arguments.collect();
     let result = match task.as_deref() {
         Some("test") if rest.is_empty() => test::run(),
+        Some("swarm") => swarm(&rest),
         Some("bench") => bench(&rest),
         Some("mutations") => mutations::run(&rest),
         Some("picture") if rest.is_empty() => picture(),
@@ -52,6 +54,13 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Random worlds, in the profile that keeps the engine's own checks.
+fn swarm(arguments: &[String]) -> Result<()> {
+    let mut command = cargo();
+    command.args(["run", "--quiet", "--locked", "--package", "fathom-swarm", "--"]).args(arguments);
+    step(&mut command)
 }
 
 fn bench(arguments: &[String]) -> Result<()> {

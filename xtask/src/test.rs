@@ -6,7 +6,7 @@ use std::{env, fs};
 
 use anyhow::{Context, Result, bail};
 
-use crate::{arrows, cargo, packages, root, sockets, step};
+use crate::{arrows, cargo, packages, root, sockets, step, swarm};
 
 /// Set-up, then each check in turn; stops at the first that fails.
 pub fn run() -> Result<()> {
@@ -36,6 +36,8 @@ pub fn run() -> Result<()> {
         test.args(["test", "--workspace", "--locked"]).env("FATHOM_SKIPPED", &skipped);
         step(&mut test)
     })?;
+
+    timed("swarm", || swarm(&["--seeds".to_owned(), "2000".to_owned(), "--fresh".to_owned()]))?;
 
     report(&fs::read_to_string(&skipped)?)?;
     println!("all checks passed in {:.0} s", started.elapsed().as_secs_f64());

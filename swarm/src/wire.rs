@@ -1,0 +1,188 @@
+//! An onlooker: what can be seen to be right, or to happen, on the frames that stacks send.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+
+use fathom_wire::{
+    Checksum, EtherType, EthernetHeader, IpHeader, IpProtocol, SeqNumber, TcpFlags, TcpHeader,
+};
+
+use crate::cut::transport_checksum;
+use crate::faults::{Fault, Tally};
+
+/// What one end of a connection has sent.
+#[derive(Clone, Copy, Debug)]
+struct Sent {
+    iss: SeqNumber,
+    /// Behind the highest sequence number.
+    high: SeqNumber,
+    /// Of its windows, once both SYNs are known; `None` while they are not.
+    shift: Option<u8>,
+    /// What its own SYN offered.
+    offered: Option<u8>,
+    /// The right edge of its window, at most.
+    edge: Option<SeqNumber>,
+    zero_window: bool,
+    stamp: Option<u32>,
+    wrapped: [bool; 2],
+}
+
+/// Ends of a direction: from and to where.
+type Ends = (SocketAddr, SocketAddr);
+
+/// Looks at all frames that stacks send.
+#[derive(Debug, Default)]
+pub(crate) struct Onlooker {
+    ends: HashMap<Ends, Sent>,
+}
+
+impl Onlooker {
+    /// A frame that a host sends; gives what is wrong with it, if something is. `finished` is false when the
+    /// device of the receiver takes it without a checksum.
+    pub(crate) fn sees(
+        &mut self,
+        frame: &[u8],
+        ethernet: bool,
+        finished: bool,
+        tally: &mut Tally,
+    ) -> Result<(), String> {
+        let mut packet = frame;
+        if ethernet {
+            let header = EthernetHeader::parse(frame).map_err(|error| error.to_string())?;
+            if !matches!(header.ether_type, EtherType::Ipv4 | EtherType::Ipv6) {
+                return Ok(());
+            }
+            packet = &frame[header.header_len()..];
+        }
+        let header = IpHeader::parse(packet).map_err(|error| error.to_string())?;
+        let (header_len, len) = (header.header_len(), header.header_len() + header.payload_len());
+        if len > packet.len() {
+            return Err(format!("a packet of {len} bytes in {}", packet.len()));
+        }
+        if let IpHeader::V4(_) = header {
+            let mut sum = Checksum::new();
+            sum.add(&packet[..header_len]);
+            if !sum.is_valid() {
+                return Err("a wrong IPv4 header checksum".into());
+            }
+        }
+        let fragment = match &header {
+            IpHeader::V4(v4) => v4.is_fragment(),
+            IpHeader::V6(v6) => v6.next_header == IpProtocol::Ipv6Fragment,
+        };
+        if fragment {
+            tally.add(Fault::Fragmented, 1);
+            return Ok(());
+        }
+        let is_tcp = header.protocol() == IpProtocol::Tcp;
+        if !is_tcp && header.protocol() != IpProtocol::Udp {
+            return Ok(());
+        }
+        if finished && !transport_checksum(&packet[..len], header_len, is_tcp).is_valid() {
+            // RFC 768: zero for none.
+            let none = !is_tcp && packet[header_len + 6..header_len + 8] == [0, 0];
+            if !none {
+                return Err("a wrong transport checksum".into());
+            }
+        }
+        if !is_tcp {
+            return Ok(());
+        }
+        let segment = &packet[header_len..len];
+        let tcp = TcpHeader::parse(segment).map_err(|error| error.to_string())?;
+        let data = segment.len() - TcpHeader::data_offset(segment);
+        self.segment(header.source(), header.destination(), &tcp, data, tally)
+    }
+
+    fn segment(
+        &mut self,
+        source: IpAddr,
+        destination: IpAddr,
+        tcp: &TcpHeader,
+        data: usize,
+        tally: &mut Tally,
+    ) -> Result<(), String> {
+        let ends =
+            (SocketAddr::new(source, tcp.source_port), SocketAddr::new(destination, tcp.destination_port));
+        let syn = tcp.flags.contains(TcpFlags::SYN);
+        if syn {
+            let offered = tcp.options.window_scale;
+            let known =
+                self.ends.get(&ends).is_some_and(|sent| sent.iss == tcp.seq && sent.offered == offered);
+            if known {
+                tally.add(Fault::SynRepeated, 1);
+            } else {
+                let (high, stamp) = (tcp.seq + 1, tcp.options.timestamps.map(|stamp| stamp.value));
+                let sent = Sent {
+                    iss: tcp.seq,
+                    high,
+                    shift: None,
+                    offered,
+                    edge: None,
+                    zero_window: false,
+                    stamp,
+                    wrapped: [false; 2],
+                };
+                self.ends.insert(ends, sent);
+            }
+            return Ok(());
+        }
+        let theirs = self.ends.get(&(ends.1, ends.0)).map(|sent| sent.offered.is_some());
+        let Some(sent) = self.ends.get_mut(&ends) else { return Ok(()) };
+        if tcp.flags.contains(TcpFlags::RST) {
+            return Ok(());
+        }
+        let end = tcp.seq + tcp.segment_len(data);
+        if end.gt(sent.high) {
+            let crosses = |at: u32| sent.high.le(SeqNumber(at)) && end.gt(SeqNumber(at));
+            for (index, (at, fault)) in
+                [(0, Fault::SeqWrapped), (1 << 31, Fault::SeqTurned)].into_iter().enumerate()
+            {
+                if data > 0 && crosses(at) && !sent.wrapped[index] {
+                    sent.wrapped[index] = true;
+                    tally.add(fault, 1);
+                }
+            }
+            sent.high = end;
+        }
+        if let (Some(before), Some(stamp)) = (sent.stamp, tcp.options.timestamps) {
+            let (from, to) = (before, stamp.value);
+            if (to.wrapping_sub(from) as i32) > 0 {
+                if to < from {
+                    tally.add(Fault::TimestampWrapped, 1);
+                } else if from < 1 << 31 && to >= 1 << 31 {
+                    tally.add(Fault::TimestampTurned, 1);
+                }
+                sent.stamp = Some(to);
+            }
+        }
+        let zero = tcp.window == 0;
+        if zero && !sent.zero_window {
+            tally.add(Fault::ZeroWindow, 1);
+        }
+        sent.zero_window = zero;
+        // The right edge never moves to the left (RFC 9293 3.8.6, SHLD-14), but for what scaling rounds off
+        // (RFC 7323 2.4).
+        let shift = *sent.shift.get_or_insert(match (sent.offered, theirs) {
+            (Some(shift), Some(true)) => shift.min(14),
+            _ => 0,
+        });
+        if tcp.flags.contains(TcpFlags::ACK) {
+            let edge = tcp.ack + (u32::from(tcp.window) << shift);
+            let rounding = (1 << shift) - 1;
+            match sent.edge {
+                Some(before) if (edge + rounding).lt(before) => {
+                    return Err(format!(
+                        "the right edge of a window moved left by {} (shift {shift}), {} to {}",
+                        before.distance_from(edge),
+                        ends.0,
+                        ends.1
+                    ));
+                }
+                Some(before) => sent.edge = Some(before.max(edge)),
+                None => sent.edge = Some(edge),
+            }
+        }
+        Ok(())
+    }
+}
