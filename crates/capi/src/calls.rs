@@ -109,6 +109,9 @@ pub unsafe extern "C" fn fathom_accept4(
     // SAFETY: the caller vouches for all of them.
     unsafe {
         on_int(host, |kernel| {
+            if address.is_null() {
+                return Ok(kernel.accept4_unnamed(fd, flags)?.into());
+            }
             pointer::check_name(address, len)?;
             let (accepted, peer) = kernel.accept4(fd, flags)?;
             pointer::write_name(address, len, peer)?;

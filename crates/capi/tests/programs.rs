@@ -112,6 +112,21 @@ fn a_python_program_talks_by_ctypes() {
 }
 
 #[test]
+fn the_calls_answer_what_linux_answers() {
+    if let Some(reason) = missing(&["python3"]) {
+        return skip(&reason);
+    }
+    if !Path::new("/proc/net/if_inet6").exists() {
+        return skip("this kernel has no IPv6");
+    }
+    let so = library("libfathom.so").display().to_string();
+    let output = Command::new("python3").args([&source("as_on_linux.py"), &so]).output().expect("it starts");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{printed}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(printed.lines().count() > 15, "{printed}");
+}
+
+#[test]
 fn the_header_declares_what_the_library_has() {
     let header = std::fs::read_to_string(format!("{FOLDER}/include/fathom.h")).expect("the header is there");
     // A declaration begins a line; a name in a comment does not.

@@ -25,6 +25,8 @@ pub struct PollFd {
 
 /// Protocols that could be, but are not there: `IPPROTO_MPTCP` is the last that Linux knows.
 const MOST_PROTOCOL: i32 = 262;
+/// Behind the last family that Linux knows.
+const NPROTO: i32 = 46;
 /// `SOCK_MAX`, behind the last type that Linux knows.
 const SOCK_MAX: i32 = 11;
 
@@ -39,7 +41,13 @@ impl Kernel {
     /// [`Errno::EINVAL`], [`Errno::EMFILE`].
     pub fn socket(&mut self, domain: i32, kind: i32, protocol: i32) -> Result<Fd> {
         let (kind, flags) = (kind & 0xf, kind & !0xf);
-        if flags & !(SOCK_NONBLOCK | SOCK_CLOEXEC) != 0 || kind >= SOCK_MAX {
+        if flags & !(SOCK_NONBLOCK | SOCK_CLOEXEC) != 0 {
+            return Err(Errno::EINVAL);
+        }
+        if !(0..NPROTO).contains(&domain) {
+            return Err(Errno::EAFNOSUPPORT);
+        }
+        if kind >= SOCK_MAX {
             return Err(Errno::EINVAL);
         }
         let family = match domain {
@@ -132,11 +140,24 @@ impl Kernel {
     /// [`Errno::EAGAIN`] when there is none, [`Errno::EINVAL`] when it does not listen,
     /// [`Errno::ECONNABORTED`] when the peer is gone already.
     pub fn accept4(&mut self, fd: Fd, flags: i32) -> Result<(Fd, SocketAddr)> {
+        self.take_connection(fd, flags, true)
+    }
+
+    /// As [`accept4`](Kernel::accept4) of a program that does not want to know who it is (`NULL`): it gets also a
+    /// connection whose peer is gone.
+    ///
+    /// # Errors
+    /// [`Errno::EAGAIN`], [`Errno::EINVAL`].
+    pub fn accept4_unnamed(&mut self, fd: Fd, flags: i32) -> Result<Fd> {
+        Ok(self.take_connection(fd, flags, false)?.0)
+    }
+
+    fn take_connection(&mut self, fd: Fd, flags: i32, named: bool) -> Result<(Fd, SocketAddr)> {
         if flags & !(SOCK_NONBLOCK | SOCK_CLOEXEC) != 0 {
             return Err(Errno::EINVAL);
         }
         match &self.files.socket(fd)?.kind {
-            Kind::Tcp(_) => self.tcp_accept(fd, flags),
+            Kind::Tcp(_) => self.tcp_accept(fd, flags, named),
             Kind::Udp(_) | Kind::Icmp(_) | Kind::Raw(_) => Err(Errno::EOPNOTSUPP),
         }
     }

@@ -50,7 +50,8 @@ pub(crate) struct Common {
     pub(crate) only_v6: bool,
     pub(crate) broadcast: bool,
     pub(crate) interface: Option<InterfaceId>,
-    pub(crate) linger: Option<Duration>,
+    pub(crate) linger: bool,
+    pub(crate) linger_seconds: i32,
     pub(crate) receive_timeout: Option<Duration>,
     pub(crate) send_timeout: Option<Duration>,
     /// What the program wants to know of each datagram.

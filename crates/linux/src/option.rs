@@ -74,7 +74,8 @@ impl Kernel {
                 value => value,
             },
             (SOL_IPV6, _) if is_v6 => self.ipv6_option(fd, name)?,
-            _ => return Err(Errno::ENOPROTOOPT),
+            _ if is_v6 => return Err(Errno::ENOPROTOOPT),
+            _ => return Err(Errno::EOPNOTSUPP),
         };
         let len = value.len().min(out.len());
         out[..len].copy_from_slice(&value[..len]);

@@ -132,8 +132,8 @@ impl Default for Settings {
             files: 1024,
             somaxconn: 4096,
             only_v6: false,
-            send_buffers: Buffers { tcp_min: 4096, max: 4 << 20 },
-            receive_buffers: Buffers { tcp_min: 4096, max: 4 << 20 },
+            send_buffers: Buffers { tcp_min: 4608, max: 4 << 20 },
+            receive_buffers: Buffers { tcp_min: 2304, max: 4 << 20 },
             autotune_receive: true,
             config,
         }

@@ -32,8 +32,12 @@ pub(crate) struct TcpSocket {
     pub(crate) cork: bool,
     /// The last write said that more is to come.
     pub(crate) more: bool,
+    /// It was shut down after its attempt had failed: it connects no more (`SS_DISCONNECTING`).
+    pub(crate) spent: bool,
     /// What `listen` was told.
     pub(crate) backlog: u32,
+    /// `TCP_NOTSENT_LOWAT`, as the program has set it.
+    pub(crate) notsent_low_water: u32,
     /// `TCP_INQ`.
     pub(crate) tells_queue: bool,
 }
@@ -62,7 +66,9 @@ impl TcpSocket {
             read_shut: false,
             cork: false,
             more: false,
+            spent: false,
             backlog: 0,
+            notsent_low_water: 0,
             tells_queue: false,
         }
     }
@@ -168,7 +174,9 @@ impl Kernel {
     }
 
     pub(crate) fn tcp_connect(&mut self, fd: Fd, to: SocketAddr) -> Result<()> {
-        match self.tcp_socket(fd)?.state {
+        let tcp = self.tcp_socket(fd)?;
+        match tcp.state {
+            _ if tcp.spent => Err(Errno::EINVAL),
             State::Connected(_) | State::Listening(_) => Err(Errno::EISCONN),
             State::Connecting(id) => self.tcp_connect_again(fd, id),
             State::Closed => self.tcp_connect_first(fd, to),
@@ -205,10 +213,8 @@ impl Kernel {
             connection.set_cork(cork);
         }
         self.settle();
-        match self.stack.tcp(self.now, id).map(|connection| connection.state()) {
-            Some(state) if is_opening(state) => Err(Errno::EINPROGRESS),
-            _ => self.tcp_connect_again(fd, id),
-        }
+        // Also of a peer on this host, which has answered already.
+        Err(Errno::EINPROGRESS)
     }
 
     /// How an attempt has ended.
@@ -242,7 +248,7 @@ impl Kernel {
         let unspecified = self.files.socket(fd)?.unspecified(0);
         let tcp = self.tcp_socket(fd)?;
         tcp.state = State::Closed;
-        tcp.read_shut = false;
+        (tcp.read_shut, tcp.spent) = (false, false);
         self.release_port(fd, true)?;
         // The address that `connect` has chosen goes.
         let tcp = self.tcp_socket(fd)?;
@@ -277,6 +283,7 @@ impl Kernel {
         }
         let tcp = self.tcp_socket(fd)?;
         tcp.read_shut |= read;
+        tcp.spent = over && matches!(tcp.state, State::Connecting(_));
         self.settle();
         if over { Err(Errno::ENOTCONN) } else { Ok(()) }
     }

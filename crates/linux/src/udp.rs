@@ -126,7 +126,11 @@ impl Kernel {
     }
 
     pub(crate) fn udp_connect(&mut self, fd: Fd, to: SocketAddr) -> Result<()> {
-        let to = self.files.socket(fd)?.destination(to)?;
+        let socket = self.files.socket(fd)?;
+        if to.is_ipv4() && socket.family == Family::V6 && socket.common.only_v6 {
+            return Err(Errno::EAFNOSUPPORT);
+        }
+        let to = socket.destination(to)?;
         let id = self.udp_open(fd)?;
         let mut udp = self.stack.udp(self.now, id).ok_or(Errno::EBADF)?;
         udp.connect(to)?;

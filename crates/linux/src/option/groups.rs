@@ -62,6 +62,9 @@ impl Kernel {
     }
 
     pub(super) fn set_group(&mut self, fd: Fd, name: i32, value: &[u8], v6: bool) -> Result<()> {
+        if let Kind::Tcp(_) = self.files.socket(fd)?.kind {
+            return Err(Errno::EPROTO);
+        }
         self.multicast_options(fd)?;
         let (change, wanted) = self.group_change(name, value, v6)?;
         self.udp_open(fd)?;
@@ -116,6 +119,9 @@ impl Kernel {
             bytes.map(|bytes| Ipv4Addr::from(*bytes)).ok_or(Errno::EINVAL)
         };
         let (group, ours) = (address(0)?, address(4)?);
+        if !group.is_multicast() {
+            return Err(Errno::EINVAL);
+        }
         let (source, index) = match with_source {
             true => (Some(address(8)?.into()), 0),
             false if value.len() >= 12 => (None, int(&value[8..])?),

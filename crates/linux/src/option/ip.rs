@@ -10,10 +10,10 @@ use crate::file::{Fd, Kind};
 use crate::message::{from_tos, tos};
 use crate::{Errno, Kernel, Result};
 
-/// A number of one byte or four.
+/// A number of one byte or four; nothing is 0.
 fn number(value: &[u8]) -> Result<i32> {
     match value {
-        [] => Err(Errno::EINVAL),
+        [] => Ok(0),
         [byte, ..] if value.len() < 4 => Ok((*byte).into()),
         _ => int(value),
     }
@@ -60,7 +60,9 @@ impl Kernel {
     }
 
     pub(super) fn set_ip_option(&mut self, fd: Fd, name: i32, value: &[u8]) -> Result<()> {
+        let is_stream = matches!(self.files.socket(fd)?.kind, Kind::Tcp(_));
         match name {
+            IP_MULTICAST_IF | IP_MULTICAST_TTL if is_stream => return Err(Errno::EINVAL),
             IP_ADD_MEMBERSHIP..=IP_DROP_SOURCE_MEMBERSHIP | MCAST_JOIN_GROUP..=MCAST_LEAVE_SOURCE_GROUP => {
                 return self.set_group(fd, name, value, false);
             }
@@ -96,6 +98,7 @@ impl Kernel {
                 return self.set_multicast_hop_limit(fd, hop_limit);
             }
             IP_MULTICAST_LOOP => return self.set_multicast_loop(fd, on),
+            IP_MULTICAST_ALL if !(0..=1).contains(&value_number) => return Err(Errno::EINVAL),
             IP_MULTICAST_ALL => return self.set_multicast_all(fd, on),
             IP_RECVOPTS
             | IP_RETOPTS
@@ -135,7 +138,7 @@ impl Kernel {
             IP_MULTICAST_LOOP => from_bool(self.multicast_options(fd)?.multicast_loop),
             IP_MULTICAST_ALL => from_bool(self.multicast_options(fd)?.multicast_all),
             IP_MULTICAST_IF => self.multicast_interface_v4(fd)?.octets().to_vec(),
-            IP_PROTOCOL => self.socket_option(fd, SO_PROTOCOL)?,
+            IP_PROTOCOL => from_int(self.raw_socket(fd).map_err(|_| Errno::ENOPROTOOPT)?.protocol),
             // There are none.
             IP_OPTIONS => Vec::new(),
             IP_RECVOPTS
@@ -270,8 +273,8 @@ impl Kernel {
     /// The interface of an index, or of one of our addresses; `None` for neither.
     pub(super) fn named_interface(&self, index: i32, address: Ipv4Addr) -> Result<Option<InterfaceId>> {
         if index != 0 {
-            let index = u32::try_from(index).map_err(|_| Errno::EINVAL)?;
-            return Ok(Some(self.interface_of(index).ok_or(Errno::ENODEV)?));
+            let named = u32::try_from(index).ok().and_then(|index| self.interface_of(index));
+            return Ok(Some(named.ok_or(Errno::ENODEV)?));
         }
         if address.is_unspecified() {
             return Ok(None);

@@ -62,10 +62,7 @@ impl Kernel {
                 within(value, 0, 1)?;
                 return self.set_multicast_loop(fd, on);
             }
-            IPV6_MULTICAST_ALL => {
-                within(value, 0, 1)?;
-                return self.set_multicast_all(fd, on);
-            }
+            IPV6_MULTICAST_ALL => return self.set_multicast_all(fd, on),
             IPV6_MULTICAST_IF => {
                 let interface = self.named_interface(number, std::net::Ipv4Addr::UNSPECIFIED)?;
                 self.multicast_options(fd)?;

@@ -194,7 +194,7 @@ impl Kernel {
 
     fn least_buffer(&self, fd: Fd, bounds: Buffers, least: usize) -> Result<usize> {
         Ok(match &self.files.socket(fd)?.kind {
-            Kind::Tcp(_) => least.min(bounds.tcp_min),
+            Kind::Tcp(_) => bounds.tcp_min,
             Kind::Udp(_) | Kind::Icmp(_) | Kind::Raw(_) => least,
         })
     }
@@ -243,7 +243,10 @@ impl Kernel {
     fn set_linger(&mut self, fd: Fd, value: &[u8]) -> Result<()> {
         let (on, seconds) = (int(value)?, int(value.get(4..).ok_or(Errno::EINVAL)?)?);
         let linger = (on != 0).then(|| Duration::from_secs(u64::from(seconds as u32)));
-        self.files.socket_mut(fd)?.common.linger = linger;
+        let common = &mut self.files.socket_mut(fd)?.common;
+        common.linger = on != 0;
+        // The time stays when lingering ends.
+        common.linger_seconds = if on != 0 { seconds } else { common.linger_seconds };
         match &self.files.socket(fd)?.kind {
             Kind::Tcp(_) => {
                 self.change_tcp(fd, |options| options.linger = linger, |tcp, _| tcp.set_linger(linger))
@@ -254,9 +257,9 @@ impl Kernel {
     }
 
     fn linger(&self, fd: Fd) -> Result<Vec<u8>> {
-        let linger = self.files.socket(fd)?.common.linger;
-        let mut bytes = from_bool(linger.is_some());
-        bytes.extend(from_int(linger.map_or(0, |linger| linger.as_secs() as i32)));
+        let common = &self.files.socket(fd)?.common;
+        let mut bytes = from_bool(common.linger);
+        bytes.extend(from_int(common.linger_seconds));
         Ok(bytes)
     }
 
@@ -316,7 +319,8 @@ impl Kernel {
 
     fn set_receive_low_water(&mut self, fd: Fd, bytes: i32) -> Result<()> {
         // Linux takes what is negative for as much as there can be, and 0 for 1.
-        let low = usize::try_from(bytes).unwrap_or(i32::MAX as usize).max(1);
+        let most = self.settings.config.tcp.max_receive_buffer / 2;
+        let low = usize::try_from(bytes).map_or(most, |bytes| bytes.min(most)).max(1);
         match &self.files.socket(fd)?.kind {
             Kind::Tcp(_) => self.change_tcp(
                 fd,

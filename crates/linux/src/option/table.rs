@@ -210,7 +210,7 @@ options! {
         TCP_SYNCNT, TCP, WORKS, "";
         TCP_USER_TIMEOUT, TCP, WORKS, "";
         TCP_NOTSENT_LOWAT, TCP, WORKS, "";
-        TCP_QUICKACK, TCP, WORKS, "";
+        TCP_QUICKACK, TCP, WORKS, "Of a connection; before there is one it is set.";
         TCP_CONGESTION, TCP, WORKS, "`cubic` or `reno`; `ENOENT` for others.";
         TCP_INQ, TCP, WORKS, "";
         TCP_INFO, TCP, TOLD, "See below.";
@@ -282,7 +282,7 @@ options! {
         MCAST_LEAVE_SOURCE_GROUP, UDP, SET, "";
         MCAST_BLOCK_SOURCE, UDP, SET, "";
         MCAST_UNBLOCK_SOURCE, UDP, SET, "";
-        IP_PROTOCOL, ALL, TOLD, "";
+        IP_PROTOCOL, RAW, TOLD, "";
         IP_OPTIONS, ALL, TOLD, "None: RFC 7126 has them dropped on the way.";
         IP_RECVOPTS, ALL, OFF, "";
         IP_RETOPTS, ALL, OFF, "";
@@ -306,7 +306,7 @@ options! {
     }
     SOL_IPV6 {
         IPV6_V6ONLY, TCP.and(UDP), WORKS, "";
-        IPV6_UNICAST_HOPS, ALL, WORKS, "";
+        IPV6_UNICAST_HOPS, ALL, WORKS, "0 gives `EOPNOTSUPP` (RFC 1122 3.2.1.7).";
         IPV6_TCLASS, NOT_ICMP, WORKS, "TCP and raw sockets take the upper six bits.";
         IPV6_RECVPKTINFO, UDP_RAW, WORKS, "";
         IPV6_RECVHOPLIMIT, DATAGRAMS, WORKS, "";
@@ -336,7 +336,7 @@ options! {
         IPV6_RECVHOPOPTS, ALL, OFF, "";
         IPV6_RECVRTHDR, ALL, OFF, "";
         IPV6_RECVDSTOPTS, ALL, OFF, "";
-        IPV6_HDRINCL, ALL, OFF, "";
+        IPV6_HDRINCL, RAW, OFF, "";
         IPV6_ROUTER_ALERT_ISOLATE, ALL, OFF, "";
         IPV6_RECVERR_RFC4884, ALL, OFF, "";
         IPV6_MINHOPCOUNT, ALL, OFF, "";

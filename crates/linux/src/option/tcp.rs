@@ -103,6 +103,7 @@ impl Kernel {
                     u32::MAX => None,
                     bytes => Some(bytes as usize),
                 };
+                self.tcp_socket(fd)?.notsent_low_water = number as u32;
                 self.change_tcp(
                     fd,
                     |options| options.notsent_low_water = bytes,
@@ -110,8 +111,11 @@ impl Kernel {
                 )
             }
             TCP_QUICKACK => {
-                if let Some(mut tcp) = self.tcp_connection(fd) {
-                    tcp.set_quick_ack(on);
+                match self.tcp_connection(fd) {
+                    Some(mut tcp) => tcp.set_quick_ack(on),
+                    // Every connection begins so.
+                    None if on => {}
+                    None => return Err(Errno::EOPNOTSUPP),
                 }
                 Ok(())
             }
@@ -153,7 +157,7 @@ impl Kernel {
             TCP_USER_TIMEOUT => {
                 from_int(options.user_timeout.map_or(0, |timeout| timeout.as_millis() as i32))
             }
-            TCP_NOTSENT_LOWAT => from_int(options.notsent_low_water.map_or(-1, |bytes| bytes as i32)),
+            TCP_NOTSENT_LOWAT => from_int(tcp.notsent_low_water as i32),
             TCP_QUICKACK => from_bool(self.tcp_connection(fd).is_none_or(|tcp| tcp.quick_ack())),
             TCP_INQ => from_bool(tcp.tells_queue),
             TCP_CONGESTION => {

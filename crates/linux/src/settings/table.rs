@@ -161,7 +161,7 @@ settings! {
     "wmem_default", "524288", "4608 to 33554432, in bytes",
         "The same for `SO_SNDBUF`.",
         |s, v| { s.config.datagram.send_buffer = size(v, 4608, 32 << 20)? / 2; Ok(()) };
-    "tcp_rmem", "4096 131072 6291456", "three rising sizes in bytes: least, at the start, at most",
+    "tcp_rmem", "2304 131072 6291456", "three rising sizes in bytes: least, at the start, at most",
         "Receive buffers: the least that `SO_RCVBUF` sets; what it says at the start, of which half is window; \
          the largest window that the buffer grows to by itself, for which the window scale is chosen.",
         |s, v| {
@@ -171,7 +171,7 @@ settings! {
             s.config.tcp.max_receive_buffer = most;
             Ok(())
         };
-    "tcp_wmem", "4096 131072 4194304", "three rising sizes in bytes: least, at the start, at most",
+    "tcp_wmem", "4608 131072 4194304", "three rising sizes in bytes: least, at the start, at most",
         "Send buffers: the least that `SO_SNDBUF` sets; what it says at the start, of which half is for data; \
          most data that the buffer grows to by itself.",
         |s, v| {

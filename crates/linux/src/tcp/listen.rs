@@ -41,7 +41,8 @@ impl Kernel {
         Ok(())
     }
 
-    pub(crate) fn tcp_accept(&mut self, fd: Fd, flags: i32) -> Result<(Fd, SocketAddr)> {
+    /// With `named`, a connection whose peer has gone already is lost: there is no name of it to tell.
+    pub(crate) fn tcp_accept(&mut self, fd: Fd, flags: i32, named: bool) -> Result<(Fd, SocketAddr)> {
         let socket = self.files.socket(fd)?;
         let tcp = socket.tcp()?;
         let State::Listening(listener) = tcp.state else { return Err(Errno::EINVAL) };
@@ -50,8 +51,7 @@ impl Kernel {
         }
         let id = self.stack.tcp_accept(self.now, listener).ok_or(Errno::EAGAIN)?;
         let connection = self.stack.tcp(self.now, id).ok_or(Errno::ECONNABORTED)?;
-        if is_over(connection.state()) {
-            // Its peer has gone already, and there is no name of it to tell.
+        if named && is_over(connection.state()) {
             connection.close();
             self.settle();
             return Err(Errno::ECONNABORTED);
@@ -69,7 +69,9 @@ impl Kernel {
             read_shut: false,
             cork: tcp.cork,
             more: false,
+            spent: false,
             backlog: 0,
+            notsent_low_water: tcp.notsent_low_water,
             tells_queue: tcp.tells_queue,
         };
         let cork = tcp.cork;

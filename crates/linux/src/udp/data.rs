@@ -107,12 +107,11 @@ impl Kernel {
         if flags & MSG_ERRQUEUE != 0 {
             return self.udp_recv_error(fd, out);
         }
-        if flags & MSG_OOB != 0 {
-            return Err(Errno::EOPNOTSUPP);
-        }
+        // A socket that does not block is not told the end of what it has shut down, in Linux.
+        let blocks = self.files.get(fd)?.flags & O_NONBLOCK == 0 && flags & MSG_DONTWAIT == 0;
         let socket = self.files.socket(fd)?;
         let (tells, is_v6) = (socket.common.tells, socket.family == fathom_stack::Family::V6);
-        let read_shut = socket.udp()?.read_shut;
+        let read_shut = socket.udp()?.read_shut && blocks;
         let gro = |udp: &fathom_stack::Udp<'_>| udp.options().receive_offload;
         let Some(mut udp) = self.udp(fd) else {
             return if read_shut { Ok(Received::default()) } else { Err(Errno::EAGAIN) };
