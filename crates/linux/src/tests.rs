@@ -2,6 +2,8 @@
 
 mod connections;
 mod datagrams;
+mod links;
+mod random;
 
 use std::net::SocketAddr;
 
