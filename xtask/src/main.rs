@@ -4,6 +4,7 @@
 mod arrows;
 mod mutations;
 mod packages;
+mod requirements;
 mod sockets;
 mod test;
 
@@ -23,6 +24,8 @@ tasks:
   mutations plants faults in the engine and tells which instrument catches each (xtask/mutations.toml;
             hours for all: name some, --list, --every instrument instead of those that are to catch it)
   picture   runs `fathom get` in the lab and writes docs/waterfall.svg
+  requirements
+            what the standards demand, and which test shows it (`requirements --help`)
 
 `test` installs the Debian packages that the interop tests talk to where it is root and apt-get is
 there. A test that lacks a privilege or a program is listed at the end as skipped; with CI=true
@@ -37,6 +40,11 @@ fn main() -> ExitCode {
         Some("swarm") => swarm(&rest),
         Some("bench") => bench(&rest),
         Some("mutations") => mutations::run(&rest),
+        Some("requirements") if rest.iter().any(|argument| argument == "--help" || argument == "-h") => {
+            println!("{}", requirements::USAGE);
+            return ExitCode::SUCCESS;
+        }
+        Some("requirements") => requirements::run(&root(), &rest),
         Some("picture") if rest.is_empty() => picture(),
         Some("help" | "--help" | "-h") => {
             println!("{USAGE}");

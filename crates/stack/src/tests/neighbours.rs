@@ -55,7 +55,7 @@ fn packets_wait_for_the_arp_reply() {
     assert!(sent[0].ends_with(b"one") && sent[1].ends_with(b"two"));
 }
 
-/// RFC826-R3: a stranger is learned only when the packet is for us. RFC826-R2: what is known is updated.
+/// RFC826-R3, RFC826-R2: a stranger is learned only when the packet is for us; what is known is updated.
 #[test]
 fn arp_teaches_as_rfc_826_says() {
     let mut host = Host::new();

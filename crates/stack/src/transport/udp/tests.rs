@@ -74,7 +74,7 @@ fn port_0_gets_a_port_of_its_own_from_the_range() {
     assert_eq!(bind(&mut host, "0.0.0.0:0"), Err(BindError::PortsExhausted));
 }
 
-/// RFC8085-R5's like for data: who is connected hears its peer only, and before others.
+/// As with errors (RFC 8085 5.2), so with data: who is connected hears its peer only, and before others.
 #[test]
 fn a_datagram_goes_to_the_socket_that_fits_best() {
     let mut host = Host::new().knows_neighbour();
