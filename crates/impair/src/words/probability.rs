@@ -3,7 +3,7 @@
 use core::fmt;
 use core::str::FromStr;
 
-use super::{Decimal, WordError};
+use super::WordError;
 
 /// A chance from 0 to 1, in words `1%` or `0.01`.
 ///
@@ -47,17 +47,17 @@ impl FromStr for Probability {
 
     fn from_str(text: &str) -> Result<Self, WordError> {
         let trimmed = text.trim();
-        let (number, digits_of_unit) = match trimmed.strip_suffix('%') {
-            Some(percent) => (percent.trim_end(), 2),
+        let (number, exponent) = match trimmed.strip_suffix('%') {
+            Some(percent) => (percent.trim_end(), -2),
             None => (trimmed, 0),
         };
-        let Decimal { mantissa, scale } = Decimal::parse(number).ok_or_else(|| WordError::NoNumber {
+        // Rounded once: `1%` and `0.01` are the same number to the last bit.
+        let scaled = is_decimal(number).then(|| alloc::format!("{number}e{exponent}"));
+        let value = scaled.and_then(|scaled| scaled.parse().ok()).ok_or_else(|| WordError::NoNumber {
             what: WHAT,
             text: text.into(),
             example: EXAMPLE,
         })?;
-        // One division of whole numbers: `1%` and `0.01` are the same number to the last bit.
-        let value = mantissa as f64 / 10_u128.pow(scale + digits_of_unit) as f64;
         Probability::new(value).ok_or_else(|| WordError::OutOfRange {
             what: WHAT,
             text: text.into(),
@@ -66,17 +66,23 @@ impl FromStr for Probability {
     }
 }
 
+/// Whether a text is digits with a point among them at most.
+fn is_decimal(text: &str) -> bool {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    digits(whole) && digits(fraction) && !(whole.is_empty() && fraction.is_empty())
+}
+
 impl fmt::Display for Probability {
     /// In percent: `1 %`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let percent = self.0 * 100.0;
-        // 0.07 × 100 is 7.000000000000001: the shortest form that means the same chance.
-        for digits in 0..=15 {
-            let short = alloc::format!("{percent:.digits$} %");
-            if short.parse() == Ok(*self) {
-                return f.write_str(&short);
-            }
-        }
-        write!(f, "{percent:.15} %")
+        // 0.07 × 100 is 7.000000000000001: the point is moved in the shortest digits that mean the same chance.
+        let digits = alloc::format!("{}", self.0);
+        let (whole, fraction) = digits.split_once('.').unwrap_or((&digits, ""));
+        let (up, behind) = fraction.split_at(fraction.len().min(2));
+        let percent = alloc::format!("{whole}{up:0<2}");
+        let percent = percent.trim_start_matches('0');
+        let point = if behind.is_empty() { "" } else { "." };
+        write!(f, "{}{point}{behind} %", if percent.is_empty() { "0" } else { percent })
     }
 }

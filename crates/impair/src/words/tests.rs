@@ -133,14 +133,12 @@ fn returns<T: FromStr<Err: fmt::Debug> + fmt::Display + fmt::Debug + PartialEq>(
 
 proptest! {
     #[test]
-    fn what_is_written_reads_back_the_same(number: u64, chance in 0.0..=1.0, percent in 0_u32..=10_000) {
+    fn what_is_written_reads_back_the_same(number: u64, chance in prop_oneof![0.0..=1.0, 0.0..=1e-6], percent in 0_u32..=10_000) {
         returns(TimeSpan(Duration::from_nanos(number)));
         returns(ByteCount(number));
         returns(BitsPerSecond::new(number.max(1)).unwrap());
         returns(Probability::new(f64::from(percent) / 10_000.0).unwrap());
-        // A chance with more digits than anybody writes comes back all but the same.
-        let written = Probability::new(chance).unwrap().to_string().parse::<Probability>().unwrap();
-        prop_assert!((written.get() - chance).abs() < 1e-15);
+        returns(Probability::new(chance).unwrap());
     }
 
     #[test]
