@@ -283,7 +283,8 @@ impl Reassembly {
         let end = offset + data.len();
         let index = self.pieces.partition_point(|(other, _)| *other < offset);
         if self.pieces.get(index).is_some_and(|(other, bytes)| *other == offset && *bytes == data) {
-            let same_end = more_fragments || self.end == Some(end);
+            // The last fragment once more is the last again, and no other is.
+            let same_end = more_fragments != (self.end == Some(end));
             return if same_end { Ok(()) } else { self.make_void() };
         }
         let after_previous =

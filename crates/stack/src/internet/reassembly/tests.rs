@@ -135,6 +135,21 @@ fn fragments_that_cannot_be_are_refused() {
     assert_eq!(internet.reassemblies.len(), 0);
 }
 
+/// RFC 5722 4, RFC 8200 4.5: only what is the same in all is a duplicate.
+#[test]
+fn the_last_fragment_once_more_as_one_of_the_middle_makes_the_packet_void() {
+    for (first, again) in [(false, true), (true, false)] {
+        let mut stack = stack(Config::default());
+        let Parts { mut cx, internet, .. } = stack.parts(Instant::ZERO);
+        let mut add =
+            |offset, more| internet.reassemblies.add(&mut cx, id(1), fragment(offset, more, &[8; 8]));
+        assert_eq!(add(8, first), Ok(None));
+        assert_eq!(add(8, first), Ok(None), "the same once more");
+        assert_eq!(add(8, again), Err(DropReason::FragmentInvalid));
+        assert_eq!(add(0, true), Err(DropReason::FragmentInvalid), "nothing becomes of it");
+    }
+}
+
 #[test]
 fn count_and_bytes_are_bounded_and_the_oldest_leaves() {
     let mut config = Config::default();
