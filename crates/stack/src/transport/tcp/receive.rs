@@ -127,6 +127,10 @@ impl Connection {
     /// RFC 9293 3.10.7.4, first: check the sequence number. Gives whether only the acknowledgement of the
     /// segment counts: "if the RCV.WND is zero, no segments will be acceptable, but special allowance should
     /// be made to accept valid ACKs". The peer's window probes are such.
+    ///
+    /// So are segments that begin one before RCV.NXT while a probe of ours is out. When both ends probe and both
+    /// probes are taken in, neither end has counted its own as sent: each takes what the other sends for old,
+    /// and were the acknowledgements not read, for ever (RFC 9293 A.2; draft-gont-tcpm-tcp-seq-validation).
     fn check_sequence(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>) -> Result<bool, Refusal> {
         let reset = segment.flags.contains(TcpFlags::RST);
         // Of a reset only the sequence number counts, whatever text it has.
@@ -141,7 +145,8 @@ impl Connection {
             self.acknowledge_refused(cx, segment);
         }
         let probe = self.rcv.window() == 0 && segment.seq == self.rcv.nxt;
-        if probe && !segment.flags.contains(TcpFlags::SYN) {
+        let crossed = self.snd.max != self.snd.nxt && !reset && segment.seq + 1 == self.rcv.nxt;
+        if (probe || crossed) && !segment.flags.contains(TcpFlags::SYN) {
             return Ok(true);
         }
         Err(Refusal::Drop(DropReason::TcpOutOfWindow))

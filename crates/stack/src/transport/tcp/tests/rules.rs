@@ -119,6 +119,31 @@ fn first_with_a_closed_window_nothing_but_rcv_nxt_is_acceptable() {
     }
 }
 
+/// Window probes that cross, and are both taken in: neither end has counted its own, so that the segments of
+/// each begin one too low for the other. Their acknowledgements count, and the connection goes on.
+///
+/// RFC 9293 A.2
+#[test]
+fn first_after_probes_that_crossed_the_acknowledgement_of_what_seems_old_counts() {
+    for data in [&b""[..], b"p"] {
+        let mut host = Host::new();
+        let mut peer = host.established();
+        host.take(&peer.ack().window(0));
+        host.write(peer.id, b"waits for the window");
+        assert_eq!(host.sends(peer.id), []);
+        let (_, probe) = host.next_sent(peer.id).expect("a probe");
+        assert_eq!(probe[0].data, b"w");
+        assert_eq!(host.take(&peer.data(b"p").window(0)), (None, None));
+        // The peer has the probe, and repeats what it does not know to have arrived.
+        let again = Seg { seq: at(&peer, -1), ..peer.acks(1) }.data(data);
+        let got = outcome(&mut host, &peer, &again);
+        assert_eq!(got.dropped, Some(DropReason::TcpOutOfWindow));
+        let sent: std::vec::Vec<u8> = got.sent.iter().flat_map(|seg| seg.data.clone()).collect();
+        assert_eq!(sent, b"aits for the window", "its acknowledgement and its window count");
+        assert_eq!(host.read(peer.id), b"p", "its text does not");
+    }
+}
+
 /// Second: check the RST bit, in every state, at every edge, with an open and with a closed window.
 ///
 /// RFC5961-R1, RFC9293-MUST-12, RFC1337-R1
