@@ -1,4 +1,4 @@
-//! One function per protocol. Each takes any bytes, and panics when a parser or builder is wrong.
+//! The parsers of fathom-wire, one function per protocol.
 //!
 //! What all have in common: no input makes a parser panic; what parses is emitted to bytes that parse to
 //! the same (so emission is stable); and where the type holds all that the bytes say, they are emitted as
@@ -7,14 +7,16 @@
 use std::net::Ipv6Addr;
 
 use fathom_wire::internet::extension::RoutingFixed;
+use fathom_wire::internet::igmp::{self, IgmpRecordFixed};
 use fathom_wire::internet::ipv4::Ipv4Fixed;
+use fathom_wire::internet::mld::{self, MldRecordFixed};
 use fathom_wire::internet::{icmpv4, icmpv6};
 use fathom_wire::link::vlan::VlanFixed;
 use fathom_wire::transport::options;
 use fathom_wire::*;
 
 /// Ethernet II with or without an 802.1Q tag.
-pub fn ethernet(bytes: &[u8]) {
+pub(crate) fn ethernet(bytes: &[u8]) {
     read_fields(EthernetHeader::FIELDS, bytes);
     let Ok(header) = EthernetHeader::parse(bytes) else {
         assert!(bytes.len() < EthernetHeader::LEN + VlanFixed::LEN, "a whole header was refused");
@@ -26,7 +28,7 @@ pub fn ethernet(bytes: &[u8]) {
 }
 
 /// ARP for IPv4 over Ethernet.
-pub fn arp(bytes: &[u8]) {
+pub(crate) fn arp(bytes: &[u8]) {
     read_fields(ArpPacket::FIELDS, bytes);
     let Ok(packet) = ArpPacket::parse(bytes) else { return };
     let emitted = emit(packet.header_len(), |out| packet.emit(out));
@@ -34,7 +36,7 @@ pub fn arp(bytes: &[u8]) {
 }
 
 /// The IPv4 header, of a whole packet and of a quoted one.
-pub fn ipv4(bytes: &[u8]) {
+pub(crate) fn ipv4(bytes: &[u8]) {
     read_fields(Ipv4Header::FIELDS, bytes);
     let quoted = Ipv4Header::parse_quoted(bytes);
     let whole = Ipv4Header::parse(bytes);
@@ -57,7 +59,7 @@ pub fn ipv4(bytes: &[u8]) {
 }
 
 /// The IPv6 header and what extension headers follow it.
-pub fn ipv6(bytes: &[u8]) {
+pub(crate) fn ipv6(bytes: &[u8]) {
     read_fields(Ipv6Header::FIELDS, bytes);
     let Ok(header) = Ipv6Header::parse_quoted(bytes) else { return };
     let whole = bytes.len() >= Ipv6Header::LEN + usize::from(header.payload_len);
@@ -112,7 +114,7 @@ fn extension_headers(first: IpProtocol, chain: &Ipv6Chain, payload: &[u8]) {
 }
 
 /// ICMP for IPv4: the bytes as they are, and with a checksum that fits.
-pub fn icmpv4(bytes: &[u8]) {
+pub(crate) fn icmpv4(bytes: &[u8]) {
     if let Some(kind) = bytes.first() {
         read_fields(icmpv4::fields(*kind), bytes);
     }
@@ -125,7 +127,7 @@ pub fn icmpv4(bytes: &[u8]) {
 }
 
 /// ICMP for IPv6, with Neighbor Discovery: the bytes as they are, and with a checksum that fits.
-pub fn icmpv6(bytes: &[u8]) {
+pub(crate) fn icmpv6(bytes: &[u8]) {
     let (source, destination) = (Ipv6Addr::LOCALHOST, Ipv6Addr::UNSPECIFIED);
     if let Some(kind) = bytes.first() {
         read_fields(icmpv6::fields(*kind), bytes);
@@ -135,11 +137,14 @@ pub fn icmpv6(bytes: &[u8]) {
     pseudo.pseudo_header(source.into(), destination.into(), IpProtocol::Icmpv6, bytes.len() as u32);
     let Some(valid) = with_checksum(bytes, 2, pseudo) else { return };
     let Ok(message) = Icmpv6Message::parse(source, destination, &valid) else {
-        assert!((133..=137).contains(&bytes[0]), "only Neighbor Discovery may be malformed");
+        let with_structure = (133..=137).contains(&bytes[0]) || MldMessage::is_kind(bytes[0]);
+        assert!(with_structure, "only Neighbor Discovery and MLD may be malformed");
         return;
     };
     let emitted = emit(message.len(), |out| message.emit(source, destination, out));
-    assert_eq!(emitted.len(), valid.len());
+    // RFC 3810 5.1.12: what lies behind an MLD message is ignored.
+    let whole = !MldMessage::is_kind(bytes[0]);
+    assert!(emitted.len() == valid.len() || !whole && emitted.len() < valid.len());
     assert_eq!(Icmpv6Message::parse(source, destination, &emitted), Ok(message));
     let Icmpv6Message::Ndp(message) = message else { return };
     let mut rest = message.options().as_bytes();
@@ -153,8 +158,63 @@ pub fn icmpv6(bytes: &[u8]) {
     assert!(rest.is_empty(), "an option was lost");
 }
 
+/// IGMP of all versions: the bytes as they are, and with a checksum that fits.
+pub(crate) fn igmp(bytes: &[u8]) {
+    if let Some(kind) = bytes.first() {
+        read_fields(igmp::fields(*kind, bytes.len()), bytes);
+    }
+    let _ = IgmpMessage::parse(bytes);
+    let Some(valid) = with_checksum(bytes, 2, Checksum::new()) else { return };
+    let Ok(message) = IgmpMessage::parse(&valid) else { return };
+    match &message {
+        IgmpMessage::QueryV3 { sources, .. } => {
+            assert_eq!(sources.iter().count(), sources.len());
+            assert!(12 + 4 * sources.len() <= valid.len(), "sources beyond the message");
+        }
+        IgmpMessage::ReportV3 { records } => {
+            assert_eq!(records.iter().count(), records.len());
+            for record in records.iter() {
+                assert_eq!(record.sources.iter().count(), record.sources.len());
+            }
+            read_fields(IgmpRecordFixed::FIELDS, records.as_bytes());
+        }
+        _ => {}
+    }
+    let emitted = emit(message.len(), |out| message.emit(out));
+    assert_eq!(IgmpMessage::parse(&emitted).as_ref(), Ok(&message));
+}
+
+/// MLD of both versions, as the ICMPv6 message it is.
+pub(crate) fn mld(bytes: &[u8]) {
+    let (source, destination) = (Ipv6Addr::LOCALHOST, Ipv6Addr::UNSPECIFIED);
+    if let Some(kind) = bytes.first().filter(|kind| MldMessage::is_kind(**kind)) {
+        read_fields(mld::fields(*kind, bytes.len()), bytes);
+    }
+    let mut pseudo = Checksum::new();
+    pseudo.pseudo_header(source.into(), destination.into(), IpProtocol::Icmpv6, bytes.len() as u32);
+    let Some(valid) = with_checksum(bytes, 2, pseudo) else { return };
+    let Ok(message) = Icmpv6Message::parse(source, destination, &valid) else { return };
+    let Icmpv6Message::Mld(mld) = &message else { return };
+    match mld {
+        MldMessage::QueryV2 { sources, .. } => {
+            assert_eq!(sources.iter().count(), sources.len());
+            assert!(28 + 16 * sources.len() <= valid.len(), "sources beyond the message");
+        }
+        MldMessage::ReportV2 { records } => {
+            assert_eq!(records.iter().count(), records.len());
+            for record in records.iter() {
+                assert_eq!(record.sources.iter().count(), record.sources.len());
+            }
+            read_fields(MldRecordFixed::FIELDS, records.as_bytes());
+        }
+        _ => {}
+    }
+    let emitted = emit(message.len(), |out| message.emit(source, destination, out));
+    assert_eq!(Icmpv6Message::parse(source, destination, &emitted).as_ref(), Ok(&message));
+}
+
 /// The UDP header.
-pub fn udp(bytes: &[u8]) {
+pub(crate) fn udp(bytes: &[u8]) {
     read_fields(UdpHeader::FIELDS, bytes);
     if let Ok(header) = UdpHeader::parse_datagram(bytes) {
         assert!((8..=bytes.len()).contains(&usize::from(header.length)));
@@ -165,7 +225,7 @@ pub fn udp(bytes: &[u8]) {
 }
 
 /// The TCP header with its options.
-pub fn tcp(bytes: &[u8]) {
+pub(crate) fn tcp(bytes: &[u8]) {
     read_fields(TcpHeader::FIELDS, bytes);
     let data_offset = TcpHeader::data_offset(bytes);
     let Ok(header) = TcpHeader::parse(bytes) else {
@@ -181,6 +241,32 @@ pub fn tcp(bytes: &[u8]) {
     let emitted = emit(header.header_len(), |out| header.emit(out));
     assert_eq!(TcpHeader::data_offset(&emitted), emitted.len());
     assert_eq!(TcpHeader::parse(&emitted), Ok(header));
+}
+
+/// TCP options alone: what the walk finds, and what a sender makes of what it was asked to send.
+pub(crate) fn tcp_options(bytes: &[u8]) {
+    let bytes = &bytes[..bytes.len().min(options::MAX_LEN)];
+    let Ok(parsed) = TcpOptions::parse(bytes) else {
+        assert!(!well_formed(bytes), "well-formed options were refused");
+        return;
+    };
+    assert!(well_formed(bytes), "malformed options were accepted");
+    let mut end = 0;
+    for option in options::walk(bytes).map(|option| option.expect("well-formed")) {
+        read_fields(options::fields(option.kind), option.bytes);
+        assert_eq!(option.offset, end, "options follow each other");
+        assert_eq!(option.bytes, &bytes[end..end + option.len()]);
+        end += option.len();
+    }
+    // What is sent holds what was received, in words of four bytes.
+    assert!(parsed.fits() && parsed.encoded_len() <= options::MAX_LEN);
+    assert!(parsed.encoded_len().is_multiple_of(4));
+    let emitted = emit(parsed.encoded_len(), |out| parsed.emit(out));
+    assert_eq!(TcpOptions::parse(&emitted), Ok(parsed.clone()));
+    let ack = SeqNumber(bytes.first().map_or(0, |byte| u32::from(*byte) << 24));
+    if let Some(block) = parsed.duplicate_sack(ack) {
+        assert_eq!(parsed.sack.first(), Some(&block), "a duplicate is reported first");
+    }
 }
 
 /// A naive reading of the rule for options: kind 0 ends, 1 is one byte, others have a length of at least 2

@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "a task runner measures real time")]
 
 mod arrows;
+mod fuzz;
 mod mutations;
 mod packages;
 mod requirements;
@@ -20,6 +21,7 @@ cargo xtask TASK
 tasks:
   test      set-up, format check, clippy, documentation, unit, doc and interop tests, 2,000 random worlds
   swarm     random worlds by seed: --seeds N [--from S], --replay SEED (see docs/swarm.md, --help)
+  fuzz      fuzzes parsers, parts of the engine and whole stacks (`cargo xtask fuzz --help`)
   bench     benchmarks beside other stacks, as ratios measured in the same run
   mutations plants faults in the engine and tells which instrument catches each (xtask/mutations.toml;
             hours for all: name some, --list, --every instrument instead of those that are to catch it)
@@ -38,6 +40,11 @@ fn main() -> ExitCode {
     let result = match task.as_deref() {
         Some("test") if rest.is_empty() => test::run(),
         Some("swarm") => swarm(&rest),
+        Some("fuzz") if rest.iter().any(|word| word == "--help" || word == "-h") => {
+            println!("{}", fuzz::USAGE);
+            return ExitCode::SUCCESS;
+        }
+        Some("fuzz") => fuzz::run(&rest),
         Some("bench") => bench(&rest),
         Some("mutations") => mutations::run(&rest),
         Some("requirements") if rest.iter().any(|argument| argument == "--help" || argument == "-h") => {

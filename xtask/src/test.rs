@@ -20,8 +20,8 @@ pub fn run() -> Result<()> {
     timed("table of sockets", || sockets::check(&root()))?;
     timed("format", || {
         step(cargo().args(["fmt", "--all", "--check"]))?;
-        // The fuzz targets are a workspace of their own, since they need another compiler.
-        step(cargo().args(["fmt", "--all", "--check", "--manifest-path", "fuzz/Cargo.toml"]))
+        // The fuzzer is a workspace of its own, since it needs another compiler.
+        step(cargo().args(["fmt", "--all", "--check", "--manifest-path", "fuzz/targets/Cargo.toml"]))
     })?;
     timed("clippy", || {
         step(cargo().args(["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]))

@@ -13,6 +13,9 @@ mod device;
 mod error;
 mod fd;
 mod frame_io;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod memory;
 mod notify;
 mod tun_tap;

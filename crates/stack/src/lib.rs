@@ -19,6 +19,9 @@ mod config;
 mod context;
 mod counters;
 mod event;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod interface;
 mod internet;
 mod link;

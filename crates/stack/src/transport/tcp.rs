@@ -17,6 +17,8 @@ mod connection;
 mod demultiplex;
 mod error;
 mod flight;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod half_open;
 mod icmp;
 mod info;
