@@ -5,6 +5,7 @@
 use alloc::vec::Vec;
 use core::num::NonZeroU16;
 
+use arrayvec::ArrayVec;
 use bytes::{Bytes, BytesMut};
 use fathom_wire::Instant;
 
@@ -139,7 +140,9 @@ impl Rope {
     }
 
     pub fn slices(&mut self, offset: usize, len: usize) -> Vec<Bytes> {
-        self.rope.slices(offset, len).into_iter().collect()
+        let mut slices = ArrayVec::new();
+        self.rope.slices_into(offset, len, &mut slices);
+        slices.into_iter().collect()
     }
 
     pub fn copy_to(&self, offset: usize, out: &mut [u8]) -> usize {
