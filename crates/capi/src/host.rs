@@ -17,6 +17,12 @@ pub struct Fathom {
     broken: bool,
 }
 
+/// A host may move between threads.
+const _: () = {
+    const fn may_move<T: Send>() {}
+    may_move::<Fathom>();
+};
+
 /// `ENOTRECOVERABLE`: a call on this host has panicked.
 const BROKEN: i64 = -131;
 /// What [`fathom_next_deadline`] gives when nothing is due.

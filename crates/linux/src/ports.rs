@@ -1,6 +1,6 @@
 //! Which TCP sockets have which port: what `bind` reserves, before the engine knows of the socket.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use fathom_stack::{Seed, SocketCursor, SocketEntry, Stack};
@@ -13,7 +13,7 @@ const STEP: usize = 1024;
 
 /// The ports of TCP sockets.
 pub(crate) struct Ports {
-    bound: BTreeMap<u16, Vec<Fd>>,
+    bound: BTreeMap<u16, BTreeSet<Fd>>,
     random: u64,
 }
 
@@ -36,21 +36,21 @@ impl Ports {
 
     /// `fd` has a port.
     pub(crate) fn insert(&mut self, port: u16, fd: Fd) {
-        self.bound.entry(port).or_default().push(fd);
+        self.bound.entry(port).or_default().insert(fd);
     }
 
     /// `fd` lets go of its port.
     pub(crate) fn remove(&mut self, port: u16, fd: Fd) {
         let Some(fds) = self.bound.get_mut(&port) else { return };
-        fds.retain(|other| *other != fd);
+        fds.remove(&fd);
         if fds.is_empty() {
             self.bound.remove(&port);
         }
     }
 
     /// The sockets at a port.
-    pub(crate) fn at(&self, port: u16) -> &[Fd] {
-        self.bound.get(&port).map_or(&[], Vec::as_slice)
+    pub(crate) fn at(&self, port: u16) -> impl Iterator<Item = Fd> + '_ {
+        self.bound.get(&port).into_iter().flatten().copied()
     }
 
     /// A port that nobody has, from a random one on.
@@ -96,8 +96,7 @@ impl Rival {
 /// TIME-WAIT. Looks at all: `bind` pays for it, no packet does.
 pub(crate) fn is_lingering(stack: &Stack, now: Instant, files: &Files, ports: &Ports, rival: &Rival) -> bool {
     let port = rival.address.port();
-    let held = ports.at(port).iter().filter_map(|fd| files.socket(*fd).ok()?.connection());
-    let held: Vec<_> = held.collect();
+    let held: BTreeSet<_> = ports.at(port).filter_map(|fd| files.socket(fd).ok()?.connection()).collect();
     let mut found = false;
     let mut look = |entry: SocketEntry| {
         let local = match entry {

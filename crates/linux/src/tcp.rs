@@ -89,7 +89,7 @@ impl Socket {
 }
 
 /// Whether the handshake goes on.
-fn is_opening(state: TcpStateName) -> bool {
+pub(crate) fn is_opening(state: TcpStateName) -> bool {
     matches!(state, TcpStateName::SynSent | TcpStateName::SynReceived)
 }
 
@@ -143,8 +143,8 @@ impl Kernel {
         }
         let reuse = common.reuse_address;
         let rival = Rival { address: to, common, listens: false };
-        let taken = self.ports.at(to.port()).iter().filter_map(|fd| self.rival(*fd));
-        if taken.into_iter().any(|other| rival.conflicts(&other)) {
+        let mut taken = self.ports.at(to.port()).filter_map(|fd| self.rival(fd));
+        if taken.any(|other| rival.conflicts(&other)) {
             return Err(Errno::EADDRINUSE);
         }
         if !reuse && ports::is_lingering(&self.stack, self.now, &self.files, &self.ports, &rival) {

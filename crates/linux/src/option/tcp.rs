@@ -7,7 +7,7 @@ use fathom_stack::{CongestionAlgorithm, Keepalive, Tcp, TcpOptions};
 use super::{fixed, from_bool, from_int, int, within};
 use crate::consts::*;
 use crate::file::Fd;
-use crate::tcp::State;
+use crate::tcp::{State, is_opening};
 use crate::{Errno, Kernel, Result};
 
 /// `MAX_TCP_KEEPIDLE`, `MAX_TCP_KEEPINTVL`, `MAX_TCP_KEEPCNT`, `MAX_TCP_SYNCNT`.
@@ -224,6 +224,8 @@ impl Kernel {
         let info = tcp.info();
         let count = match request {
             SIOCINQ => info.unread_bytes,
+            // The SYN is no data.
+            SIOCOUTQ if is_opening(info.state) => info.notsent_bytes,
             SIOCOUTQ => info.unacked as usize + info.notsent_bytes,
             SIOCOUTQNSD => info.notsent_bytes,
             _ => 0,

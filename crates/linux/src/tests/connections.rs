@@ -14,6 +14,9 @@ fn a_connection_stands_carries_data_both_ways_and_ends() {
     assert_eq!(pair.a.connect(socket, at("192.0.2.2:80")), Err(Errno::EINPROGRESS));
     assert_eq!(pair.a.connect(socket, at("192.0.2.2:80")), Err(Errno::EALREADY));
     assert_eq!(pair.a.send(socket, b"early", 0), Err(Errno::EAGAIN));
+    let mut count = -1;
+    assert_eq!(pair.a.ioctl(socket, SIOCOUTQ, &mut count), Ok(()));
+    assert_eq!(count, 0, "a SYN is no data");
     pair.exchange();
     assert_eq!(pair.a.connect(socket, at("192.0.2.2:80")), Ok(()));
     assert_eq!(pair.a.connect(socket, at("192.0.2.2:80")), Err(Errno::EISCONN));
@@ -27,6 +30,8 @@ fn a_connection_stands_carries_data_both_ways_and_ends() {
     assert_eq!(pair.b.read(accepted, &mut buffer), Err(Errno::EAGAIN));
     assert_eq!(pair.a.write(socket, b"request"), Ok(7));
     assert_eq!(pair.b.write(accepted, b"answer"), Ok(6));
+    assert_eq!(pair.a.ioctl(socket, SIOCOUTQ, &mut count), Ok(()));
+    assert_eq!(count, 7);
     pair.exchange();
     assert_eq!(pair.b.read(accepted, &mut buffer), Ok(7));
     assert_eq!(&buffer[..7], b"request");
