@@ -120,6 +120,11 @@ fn tcp_flow<'a>(
         return difference("addresses", expected, format!("from {source} to {destination}"));
     }
     if begins {
+        if header.flags.contains(TcpFlags::ACK) {
+            flow.accepts(header.ack);
+        } else if flow.connects != context.connects {
+            flow.begin_again();
+        }
         // The same connection says the same again; a new one, by connect or by the peer's SYN, says anew.
         let again = flow.knows_sequence() && (!is_active || flow.connects == context.connects);
         if !again {

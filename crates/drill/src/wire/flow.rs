@@ -40,11 +40,13 @@ pub(crate) struct Flow {
     stamps: Option<Shift>,
     /// The peer's initial sequence number.
     remote_isn: Option<u32>,
+    /// That of a SYN of the peer that we may take for a new beginning.
+    proposed_isn: Option<u32>,
 }
 
 impl Flow {
     pub(crate) fn new(local: SocketAddr, remote: SocketAddr) -> Self {
-        Flow { local, remote, connects: 0, sequence: None, stamps: None, remote_isn: None }
+        Flow { local, remote, connects: 0, sequence: None, stamps: None, remote_isn: None, proposed_isn: None }
     }
 
     /// The live number of a script's sequence number of ours. The same, as long as no SYN of ours was seen.
@@ -95,15 +97,27 @@ impl Flow {
         self.stamps.get_or_insert(Shift { script, live });
     }
 
-    /// The peer sends a SYN. One with another number than before begins a conversation anew; says whether it
-    /// does.
-    pub(crate) fn remote_syn(&mut self, isn: u32) -> bool {
-        let is_new = self.remote_isn.is_some_and(|known| known != isn);
-        if is_new {
-            (self.sequence, self.stamps) = (None, None);
+    /// The peer sends a SYN. Whether it begins a conversation anew our answer tells.
+    pub(crate) fn remote_syn(&mut self, isn: u32) {
+        match self.remote_isn {
+            None => self.remote_isn = Some(isn),
+            Some(known) => self.proposed_isn = Some(isn).filter(|isn| *isn != known),
         }
-        self.remote_isn = Some(isn);
-        is_new
+    }
+
+    /// A SYN of ours acknowledges this number: if the peer's last SYN is what it acknowledges, the conversation
+    /// begins anew.
+    pub(crate) fn accepts(&mut self, ack: SeqNumber) {
+        if let Some(isn) = self.proposed_isn.filter(|isn| isn.wrapping_add(1) == ack.0) {
+            (self.sequence, self.stamps) = (None, None);
+            (self.remote_isn, self.proposed_isn) = (Some(isn), None);
+        }
+    }
+
+    /// A SYN of ours begins the conversation anew.
+    pub(crate) fn begin_again(&mut self) {
+        (self.sequence, self.stamps) = (None, None);
+        (self.remote_isn, self.proposed_isn) = (None, None);
     }
 
     /// Options of a segment of ours with the script's numbers.
