@@ -72,9 +72,7 @@ pub(crate) enum Request {
     },
     Send {
         fd: i64,
-        data: Data,
-        flags: i32,
-        to: Option<SocketAddr>,
+        message: Message,
     },
     Receive {
         fd: i64,
@@ -143,6 +141,32 @@ pub(crate) struct Received {
     pub(crate) from: Option<SocketAddr>,
     /// `msg_flags`
     pub(crate) flags: Option<i32>,
+    /// `msg_control`
+    pub(crate) control: Option<Vec<Control>>,
+}
+
+/// What is sent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Message {
+    pub(crate) data: Data,
+    pub(crate) flags: i32,
+    pub(crate) to: Option<SocketAddr>,
+    pub(crate) control: Vec<Control>,
+}
+
+impl Message {
+    fn new(data: Data, flags: i32, to: Option<SocketAddr>) -> Self {
+        Message { data, flags, to, control: Vec::new() }
+    }
+}
+
+/// A control message.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Control {
+    pub(crate) level: i32,
+    pub(crate) kind: i32,
+    /// Its data in Linux's layout, if the script says; compared as far as it goes.
+    pub(crate) data: Option<Vec<u8>>,
 }
 
 /// An element of `poll`'s list.
@@ -256,16 +280,16 @@ fn send(a: &Arguments<'_>, call: &Call, settings: &Settings) -> Fit<Request> {
     match call.name.as_str() {
         "write" => {
             a.count("write(fd, data, count)", 3..=3)?;
-            Ok(Request::Send { fd: fd?, data: data(a, 1, 2)?, flags: 0, to: None })
+            Ok(Request::Send { fd: fd?, message: Message::new(data(a, 1, 2)?, 0, None) })
         }
         "send" => {
             a.count("send(fd, data, count, flags)", 4..=4)?;
-            Ok(Request::Send { fd: fd?, data: data(a, 1, 2)?, flags: a.int(3)?, to: None })
+            Ok(Request::Send { fd: fd?, message: Message::new(data(a, 1, 2)?, a.int(3)?, None) })
         }
         "sendto" => {
             a.count("sendto(fd, data, count, flags, address, length)", 6..=6)?;
             let to = a.address_or(4, peer)?;
-            Ok(Request::Send { fd: fd?, data: data(a, 1, 2)?, flags: a.int(3)?, to })
+            Ok(Request::Send { fd: fd?, message: Message::new(data(a, 1, 2)?, a.int(3)?, to) })
         }
         "writev" => {
             a.count("writev(fd, [{data, count}], count)", 3..=3)?;
@@ -273,7 +297,7 @@ fn send(a: &Arguments<'_>, call: &Call, settings: &Settings) -> Fit<Request> {
             if a.int(2)? != elements {
                 return Err(a.wrong(2, &format!("{elements}, the number of elements")));
             }
-            Ok(Request::Send { fd: fd?, data, flags: 0, to: None })
+            Ok(Request::Send { fd: fd?, message: Message::new(data, 0, None) })
         }
         _ => {
             a.count("sendmsg(fd, {msg_name=…, msg_iov(1)=[{data, count}]}, flags)", 3..=3)?;
@@ -283,7 +307,10 @@ fn send(a: &Arguments<'_>, call: &Call, settings: &Settings) -> Fit<Request> {
                 Some(name) => value::address(name, peer)?,
             };
             let (data, _) = value::gather(message.iov)?;
-            Ok(Request::Send { fd: fd?, data, flags: a.int(2)?, to })
+            Ok(Request::Send {
+                fd: fd?,
+                message: Message { data, flags: a.int(2)?, to, control: message.control.unwrap_or_default() },
+            })
         }
     }
 }
@@ -342,6 +369,7 @@ fn receive(a: &Arguments<'_>, call: &Call) -> Fit<Request> {
             let (data, _) = value::gather(message.iov)?;
             wants.data = data.text();
             wants.flags = message.flags;
+            wants.control = message.control;
             wants.from = match message.name {
                 None => None,
                 Some(name) if name.value == Value::Any => None,

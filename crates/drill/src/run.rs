@@ -4,6 +4,7 @@ mod blocking;
 mod expect;
 mod perform;
 mod report;
+mod transfer;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use fathom_linux::consts::*;
 
-use super::{Data, Fit, MAX_BYTES, PollEntry, Unfit};
+use super::{Control, Data, Fit, MAX_BYTES, PollEntry, Unfit};
 use crate::script::{Expression, Member, Value};
 use crate::settings::{IpVersion, Settings};
 use crate::tcp_info;
@@ -133,13 +133,14 @@ pub(super) struct Message<'a> {
     pub(super) name: Option<&'a Expression>,
     pub(super) iov: &'a Expression,
     pub(super) flags: Option<i32>,
+    pub(super) control: Option<Vec<Control>>,
 }
 
 pub(super) fn message(expression: &Expression) -> Fit<Message<'_>> {
     let Value::Struct(members) = &expression.value else {
         return wrong(expression, "{msg_name(...)=..., msg_iov(1)=[{..., 1000}], msg_flags=0}");
     };
-    all_known(members, &["msg_name", "msg_iov", "msg_flags"])?;
+    all_known(members, &["msg_name", "msg_iov", "msg_flags", "msg_control"])?;
     let Some(iov) = find(members, &["msg_iov"]) else { return wrong(expression, "a member msg_iov") };
     if let (Some(size), Value::List(list)) = (iov.size, &iov.value.value)
         && size != list.len() as i64
@@ -147,7 +148,50 @@ pub(super) fn message(expression: &Expression) -> Fit<Message<'_>> {
         return wrong(&iov.value, &format!("msg_iov({}), the number of its elements,", list.len()));
     }
     let flags = int(members, &["msg_flags"])?.map(|flags| flags as i32);
-    Ok(Message { name: find(members, &["msg_name"]).map(|member| &member.value), iov: &iov.value, flags })
+    let control = match find(members, &["msg_control"]).map(|member| &member.value) {
+        None | Some(Expression { value: Value::Any, .. }) => None,
+        Some(value) => Some(control(value)?),
+    };
+    Ok(Message {
+        name: find(members, &["msg_name"]).map(|member| &member.value),
+        iov: &iov.value,
+        flags,
+        control,
+    })
+}
+
+/// `[{cmsg_level=SOL_IP, cmsg_type=IP_TTL, cmsg_data=64}]`
+fn control(expression: &Expression) -> Fit<Vec<Control>> {
+    const FORM: &str = "[{cmsg_level=SOL_IP, cmsg_type=IP_TTL, cmsg_data=64}]";
+    let Value::List(list) = &expression.value else { return wrong(expression, FORM) };
+    let one = |element: &Expression| {
+        let Value::Struct(members) = &element.value else { return wrong(element, FORM) };
+        all_known(members, &["cmsg_level", "cmsg_type", "cmsg_data"])?;
+        let (Some(level), Some(kind)) = (int(members, &["cmsg_level"])?, int(members, &["cmsg_type"])?)
+        else {
+            return wrong(element, FORM);
+        };
+        let data = match find(members, &["cmsg_data"]).map(|member| &member.value) {
+            None | Some(Expression { value: Value::Any, .. }) => None,
+            Some(value) => Some(control_data(value)?),
+        };
+        Ok(Control { level: level as i32, kind: kind as i32, data })
+    };
+    list.iter().map(one).collect()
+}
+
+/// The data of a control message: a number, a list of them, or `struct sock_extended_err`.
+fn control_data(expression: &Expression) -> Fit<Vec<u8>> {
+    let Value::Struct(members) = &expression.value else {
+        return Ok(option(expression)?.bytes);
+    };
+    all_known(members, &["ee_errno", "ee_origin", "ee_type", "ee_code", "ee_info", "ee_data"])?;
+    let field = |name| int(members, &[name]).map(Option::unwrap_or_default);
+    let mut bytes = (field("ee_errno")? as u32).to_le_bytes().to_vec();
+    bytes.extend([field("ee_origin")? as u8, field("ee_type")? as u8, field("ee_code")? as u8, 0]);
+    bytes.extend((field("ee_info")? as u32).to_le_bytes());
+    bytes.extend((field("ee_data")? as u32).to_le_bytes());
+    Ok(bytes)
 }
 
 /// The data of `[{..., 1000}, {"text", 4}]`, and the number of elements.

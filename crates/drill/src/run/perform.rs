@@ -8,9 +8,9 @@ use fathom_linux::{Errno, PollFd};
 
 use super::report::{Failure, LineKind};
 use super::{Run, Step, Transferred};
-use crate::call::{Data, PollEntry, Received, Request};
+use crate::call::{PollEntry, Request};
 use crate::script::{Call, Event, Value};
-use crate::wire::{Flow, data, data_at};
+use crate::wire::Flow;
 
 /// What came of an attempt to make a call.
 pub(super) enum Attempt {
@@ -36,11 +36,11 @@ pub(super) struct Returned {
 }
 
 impl Returned {
-    fn value(value: i64) -> Self {
+    pub(super) fn value(value: i64) -> Self {
         Returned { value, errno: None, differs: None }
     }
 
-    fn error(errno: Errno) -> Self {
+    pub(super) fn error(errno: Errno) -> Self {
         Returned { value: -1, errno: Some(errno), differs: None }
     }
 
@@ -48,13 +48,17 @@ impl Returned {
         result.map_or_else(Returned::error, Returned::value)
     }
 
-    fn with(mut self, differs: Option<(String, String, String)>) -> Self {
+    pub(super) fn with(mut self, differs: Option<(String, String, String)>) -> Self {
         self.differs = differs;
         self
     }
 }
 
-fn differs<T: PartialEq + ToString>(what: &str, expected: &T, came: &T) -> Option<(String, String, String)> {
+pub(super) fn differs<T: PartialEq + ToString>(
+    what: &str,
+    expected: &T,
+    came: &T,
+) -> Option<(String, String, String)> {
     (expected != came).then(|| (what.to_owned(), expected.to_string(), came.to_string()))
 }
 
@@ -65,13 +69,13 @@ impl<'s> Run<'s> {
     }
 
     /// Whether a call on this socket waits.
-    fn waits(&mut self, fd: i32, flags: i32) -> bool {
+    pub(super) fn waits(&mut self, fd: i32, flags: i32) -> bool {
         let status = self.kernel.fcntl(fd, F_GETFL, 0).unwrap_or(O_NONBLOCK);
         status & O_NONBLOCK == 0 && flags & MSG_DONTWAIT == 0
     }
 
     /// `SO_RCVTIMEO` or `SO_SNDTIMEO`, if it is set.
-    fn patience(&mut self, fd: i32, option: i32) -> Option<Duration> {
+    pub(super) fn patience(&mut self, fd: i32, option: i32) -> Option<Duration> {
         let mut bytes = [0; 16];
         self.kernel.getsockopt(fd, SOL_SOCKET, option, &mut bytes).ok()?;
         let (seconds, micros) = bytes.split_at(8);
@@ -85,9 +89,7 @@ impl<'s> Run<'s> {
         let attempt = match request {
             Request::Accept { fd, flags, peer } => self.accept(self.live(*fd), *flags, *peer, may_wait),
             Request::Connect { fd, to } => self.connect(self.live(*fd), *to, may_wait),
-            Request::Send { fd, data, flags, to } => {
-                self.send(self.live(*fd), data, *flags, *to, done as usize, may_wait)
-            }
+            Request::Send { fd, message } => self.send(self.live(*fd), message, done as usize, may_wait),
             Request::Receive { fd, len, flags, wants } => {
                 self.receive(self.live(*fd), *len, *flags, wants, done as usize, may_wait)
             }
@@ -243,90 +245,6 @@ impl<'s> Run<'s> {
         }
     }
 
-    fn send(
-        &mut self,
-        fd: i32,
-        what: &Data,
-        flags: i32,
-        to: Option<SocketAddr>,
-        done: usize,
-        may_wait: bool,
-    ) -> Attempt {
-        let socket = self.sockets.get(&fd).copied().unwrap_or_default();
-        let bytes = match what {
-            Data::MadeUp(len) if socket.is_stream => data(socket.written, len.saturating_sub(done)),
-            Data::MadeUp(len) => data(0, *len),
-            Data::Bytes(bytes) => {
-                self.made_up = false;
-                bytes.get(done..).unwrap_or_default().to_vec()
-            }
-        };
-        let waits = may_wait && self.waits(fd, flags);
-        let sent = self.kernel.sendto(fd, &bytes, flags, to);
-        if let (Ok(sent), Some(socket)) = (sent, self.sockets.get_mut(&fd)) {
-            socket.written += sent as u64;
-        }
-        if !socket.is_stream && sent.is_ok() {
-            self.connects += 1;
-        }
-        let gives_up = |run: &mut Self| run.patience(fd, SO_SNDTIMEO);
-        match sent {
-            Ok(sent) if sent < bytes.len() && waits => {
-                Attempt::Blocks { done: (done + sent) as u64, gives_up: gives_up(self) }
-            }
-            Ok(sent) => Attempt::Done(Returned::value((done + sent) as i64)),
-            Err(Errno::EAGAIN) if waits => Attempt::Blocks { done: done as u64, gives_up: gives_up(self) },
-            // What was written counts before what went wrong.
-            Err(_) if done > 0 => Attempt::Done(Returned::value(done as i64)),
-            Err(errno) => Attempt::Done(Returned::error(errno)),
-        }
-    }
-
-    fn receive(
-        &mut self,
-        fd: i32,
-        len: usize,
-        flags: i32,
-        wants: &Received,
-        done: usize,
-        may_wait: bool,
-    ) -> Attempt {
-        let socket = self.sockets.get(&fd).copied().unwrap_or_default();
-        let mut buffer = vec![0; len.saturating_sub(done)];
-        let waits = may_wait && self.waits(fd, flags);
-        let all = flags & MSG_WAITALL != 0 && flags & MSG_PEEK == 0 && socket.is_stream;
-        let (read, from) = match self.kernel.recvfrom(fd, &mut buffer, flags) {
-            Ok(read) => read,
-            Err(Errno::EAGAIN) if waits => {
-                return Attempt::Blocks { done: done as u64, gives_up: self.patience(fd, SO_RCVTIMEO) };
-            }
-            Err(_) if done > 0 => return Attempt::Done(Returned::value(done as i64)),
-            Err(errno) => return Attempt::Done(Returned::error(errno)),
-        };
-        let place = if socket.is_stream { socket.read } else { 0 };
-        if let Some(socket) = self.sockets.get_mut(&fd).filter(|_| flags & MSG_PEEK == 0) {
-            socket.read += read as u64;
-        }
-        if all && waits && read > 0 && done + read < len {
-            return Attempt::Blocks { done: (done + read) as u64, gives_up: self.patience(fd, SO_RCVTIMEO) };
-        }
-        let discards = flags & MSG_TRUNC != 0 && socket.is_stream;
-        let came = &buffer[..if discards { 0 } else { read.min(buffer.len()) }];
-        let content = match &wants.data {
-            Some(expected) if expected.as_slice() != came => {
-                Some(("data".to_owned(), show_bytes(expected), show_bytes(came)))
-            }
-            Some(_) => None,
-            None => wrong_byte(place, came),
-        };
-        let from = wants.from.and_then(|expected| {
-            let shown = from.map_or("none".to_owned(), |from| from.to_string());
-            (from != Some(expected))
-                .then(|| ("address of the sender".to_owned(), expected.to_string(), shown))
-        });
-        Attempt::Done(Returned::value((done + read) as i64).with(content.or(from)))
-    }
-
     fn poll(&mut self, entries: &[PollEntry], timeout: i32, may_wait: bool) -> Attempt {
         let mut fds: Vec<PollFd> = entries
             .iter()
@@ -401,21 +319,6 @@ impl<'s> Run<'s> {
             }
         }
     }
-}
-
-fn show_bytes(bytes: &[u8]) -> String {
-    format!("\"{}\"", bytes.escape_ascii())
-}
-
-/// The first byte that is not that of its place.
-fn wrong_byte(place: u64, came: &[u8]) -> Option<(String, String, String)> {
-    let (at, byte) = came.iter().enumerate().find(|(at, byte)| data_at(place + *at as u64) != **byte)?;
-    let expected = data_at(place + at as u64);
-    Some((
-        format!("data, in its byte {at}"),
-        format!("{expected:#04x}, as it was sent"),
-        format!("{byte:#04x}"),
-    ))
 }
 
 fn poll_bits(bits: i16) -> String {

@@ -46,7 +46,15 @@ pub(crate) struct Flow {
 
 impl Flow {
     pub(crate) fn new(local: SocketAddr, remote: SocketAddr) -> Self {
-        Flow { local, remote, connects: 0, sequence: None, stamps: None, remote_isn: None, proposed_isn: None }
+        Flow {
+            local,
+            remote,
+            connects: 0,
+            sequence: None,
+            stamps: None,
+            remote_isn: None,
+            proposed_isn: None,
+        }
     }
 
     /// The live number of a script's sequence number of ours. The same, as long as no SYN of ours was seen.
