@@ -169,7 +169,11 @@ impl HalfOpen {
             return if given_up { Remove(Disposition::Accepted) } else { Stay(silent) };
         }
         if repeated_syn {
-            // Our SYN-ACK was lost, or is slow: the peer's timer is as good as ours.
+            // Our SYN-ACK was lost, or is slow: the peer's timer is as good as ours. It echoes the SYN that it
+            // answers (RFC 7323 4.3), or the peer would take the time it waited for a round-trip time.
+            if let Some(stamp) = header.options.timestamps.filter(|_| !self.is_older(header)) {
+                self.ts_recent = stamp.value;
+            }
             return Stay(Disposition::reply(self.syn_ack(cx, ours, SendReason::SynAck, cause)));
         }
         let len = if flags.contains(TcpFlags::RST) { 0 } else { segment.seq_len() };
