@@ -36,6 +36,10 @@ fn expressions_have_the_values_that_python_gives_them() {
         ("tcpi_options & TCPI_OPT_SACK", true),
         ("tcpi_options & TCPI_OPT_ECN", false),
         ("10 - 2 - 3 == 5", true),
+        ("7 // 2 == 4", false),
+        ("14600 // 1160 * 2 == 24", true),
+        ("7 % 4 == 2", false),
+        ("2 ** 3 == 9", false),
     ];
     for (condition, holds) in table {
         let (failure, _) = outcome(&format!("assert {condition}"), &[("tcpi_state", 1), ("tcpi_options", 7)]);

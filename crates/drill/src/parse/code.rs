@@ -19,7 +19,7 @@ pub(super) fn block(cursor: &mut Cursor<'_>) -> Read<Code> {
         return cursor.wrong_at(begin, "this code has no }% at its end");
     };
     let end = cursor.at() + len;
-    let mut inside = Cursor::new(cursor.between(0, end), cursor.defines.clone());
+    let mut inside = Cursor::in_code(cursor.between(0, end), cursor.defines.clone());
     inside.back_to(cursor.at());
     let mut statements = Vec::new();
     let mut parser = Parser { cursor: &mut inside, nesting: 0, depth: 0 };

@@ -22,11 +22,18 @@ pub(crate) struct Cursor<'a> {
     at: usize,
     /// Names that stand for values.
     pub(crate) defines: Defines,
+    /// Whether this is code, where `//` and `/*` are no comments.
+    is_code: bool,
 }
 
 impl<'a> Cursor<'a> {
     pub(crate) fn new(text: &'a str, defines: Defines) -> Self {
-        Cursor { text, at: 0, defines }
+        Cursor { text, at: 0, defines, is_code: false }
+    }
+
+    /// A place in code.
+    pub(crate) fn in_code(text: &'a str, defines: Defines) -> Self {
+        Cursor { is_code: true, ..Cursor::new(text, defines) }
     }
 
     /// Where it is, in bytes from the beginning.
@@ -87,11 +94,11 @@ impl<'a> Cursor<'a> {
     /// Skips one run of blanks or one comment; says whether there was one.
     fn skip_one(&mut self, blank: fn(char) -> bool) -> Read<bool> {
         let rest = self.rest();
-        if rest.starts_with('#') || rest.starts_with("//") {
+        if rest.starts_with('#') || (rest.starts_with("//") && !self.is_code) {
             self.at += rest.find('\n').unwrap_or(rest.len());
             return Ok(true);
         }
-        if let Some(comment) = rest.strip_prefix("/*") {
+        if let Some(comment) = rest.strip_prefix("/*").filter(|_| !self.is_code) {
             let Some(len) = comment.find("*/") else {
                 return self.expected("*/ at the end of this comment");
             };
