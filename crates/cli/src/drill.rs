@@ -49,7 +49,8 @@ fn drill(args: &DrillArgs) -> Result<u8, Failure> {
         return Err(Failure::new(Exit::Usage, what).hint("name one script"));
     }
     let defines: Defines = args.defines.iter().cloned().collect();
-    let options = Options { strict: args.strict, seed: args.seed };
+    let tolerance = args.tolerance_usecs.map(Duration::from_micros);
+    let options = Options { strict: args.strict, seed: args.seed, tolerance };
     let mut out = Sink::new(Destination::Stdout);
     let (mut passed, mut failed, mut unreadable) = (0, 0, 0);
     let mut reports = Vec::new();

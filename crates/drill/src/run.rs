@@ -31,6 +31,8 @@ pub struct Options {
     pub strict: bool,
     /// The seed of the stack's randomness: its sequence numbers and ports.
     pub seed: u64,
+    /// By how much events may be off, whatever the script says.
+    pub tolerance: Option<Duration>,
 }
 
 /// Most deadlines of the stack in one script: one that has more goes on without end.
@@ -56,6 +58,8 @@ type Step<T = ()> = Result<T, Box<Failure>>;
 struct Run<'s> {
     script: &'s Script,
     strict: bool,
+    /// By how much events may be off, and the same as a part of the time since the event before.
+    tolerance: (Duration, f64),
     kernel: Kernel,
     flows: Flows,
     /// What left and was not compared yet.
@@ -123,6 +127,10 @@ impl<'s> Run<'s> {
         Ok(Run {
             script,
             strict: options.strict,
+            tolerance: match options.tolerance {
+                Some(tolerance) => (tolerance, 0.0),
+                None => (settings.tolerance, settings.tolerance_percent / 100.0),
+            },
             kernel,
             flows: Flows::default(),
             out: VecDeque::new(),
@@ -196,13 +204,16 @@ impl<'s> Run<'s> {
 
     /// By how much an event may be off.
     fn tolerance(&self, time: Time) -> Duration {
-        let settings = &self.script.settings;
-        let (_, to) = self.due(time);
-        if to == Duration::MAX {
-            return Duration::ZERO;
+        match self.due(time).1 {
+            Duration::MAX => Duration::ZERO,
+            to => self.tolerance_after(to.saturating_sub(self.last)),
         }
-        let since = to.saturating_sub(self.last);
-        settings.tolerance.max(since.mul_f64(settings.tolerance_percent / 100.0))
+    }
+
+    /// By how much something may be off that takes so long.
+    fn tolerance_after(&self, since: Duration) -> Duration {
+        let (least, part) = self.tolerance;
+        least.max(since.mul_f64(part))
     }
 
     /// Lets time pass up to `to`, with everything that is due on the way.

@@ -120,7 +120,7 @@ fn a_packet_too_early_too_late_missing_or_too_many_is_told() {
 fn packets_that_are_left_fail_a_strict_run_only() {
     let script = format!("{ACCEPTED}+0 write(4, ..., 100) = 100\n");
     assert!(run(&parse(&script).unwrap(), &Options::default()).passed());
-    let failure = failure(&script, &Options { strict: true, seed: 0 });
+    let failure = failure(&script, &Options { strict: true, ..Options::default() });
     assert_eq!(failure.what, "a packet left that the script does not mention");
     assert_eq!(failure.came.unwrap(), "> P. 1:101(100) ack 1 win 512 <nop,nop,TS val 110 ecr 2> at 0.100000");
 }

@@ -37,6 +37,10 @@ pub(crate) struct DrillArgs {
     #[arg(long)]
     pub(crate) strict: bool,
 
+    /// By how many microseconds events may be off, whatever the scripts say (4000 unless they say)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=1_000_000_000))]
+    pub(crate) tolerance_usecs: Option<u64>,
+
     /// Seed of the stack's randomness: its sequence numbers and ports
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,

@@ -59,9 +59,7 @@ impl<'s> Run<'s> {
             crate::script::Time::Relative(after) => begin - after.min(begin) + end,
             _ => end,
         };
-        let settings = &self.script.settings;
-        let latest =
-            end + settings.tolerance.max((end - begin.min(end)).mul_f64(settings.tolerance_percent / 100.0));
+        let latest = end + self.tolerance_after(end.saturating_sub(begin));
         let mut pending = Pending { event, call, request, done: 0, wakes: None, end, latest };
         match attempt {
             Attempt::Done(returned) => self.complete(&pending, &returned),

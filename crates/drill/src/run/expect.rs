@@ -29,7 +29,7 @@ impl<'s> Run<'s> {
             let failure = Failure::new(event, self.now(), "this packet is missing").with(expected(), came);
             return Err(Box::new(failure));
         };
-        let stamps = settings.timestamp_tick.map(|tick| (tick, settings.tolerance));
+        let stamps = settings.timestamp_tick.map(|tick| (tick, self.tolerance.0));
         let context =
             Context { connected: self.connected, connects: self.connects, made_up: self.made_up, stamps };
         let result = compare(packet, &seen, &mut self.flows, &context);
