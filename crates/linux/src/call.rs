@@ -157,7 +157,10 @@ impl Kernel {
             return Err(Errno::EINVAL);
         }
         match &self.files.socket(fd)?.kind {
-            Kind::Tcp(_) => self.tcp_accept(fd, flags, named),
+            Kind::Tcp(_) => {
+                let (accepted, peer) = self.tcp_accept(fd, flags, named)?;
+                Ok((accepted, self.with_zone(peer)))
+            }
             Kind::Udp(_) | Kind::Icmp(_) | Kind::Raw(_) => Err(Errno::EOPNOTSUPP),
         }
     }
@@ -215,12 +218,13 @@ impl Kernel {
     /// # Errors
     /// [`Errno::EBADF`].
     pub fn getsockname(&mut self, fd: Fd) -> Result<SocketAddr> {
-        match &self.files.socket(fd)?.kind {
+        let name = match &self.files.socket(fd)?.kind {
             Kind::Tcp(_) => self.tcp_name(fd),
             Kind::Udp(_) => self.udp_name(fd),
             Kind::Icmp(_) => self.icmp_name(fd),
             Kind::Raw(_) => self.raw_name(fd),
-        }
+        }?;
+        Ok(self.with_zone(name))
     }
 
     /// The peer's address.
@@ -228,11 +232,23 @@ impl Kernel {
     /// # Errors
     /// [`Errno::ENOTCONN`].
     pub fn getpeername(&mut self, fd: Fd) -> Result<SocketAddr> {
-        match &self.files.socket(fd)?.kind {
+        let name = match &self.files.socket(fd)?.kind {
             Kind::Tcp(_) => self.tcp_peer(fd),
             Kind::Udp(_) => self.udp_peer(fd),
             Kind::Icmp(_) => self.icmp_peer(fd),
             Kind::Raw(_) => self.raw_peer(fd),
+        }?;
+        Ok(self.with_zone(name))
+    }
+
+    /// A link-local address means something only with its link (RFC 4007 6), of which there is one.
+    fn with_zone(&self, name: SocketAddr) -> SocketAddr {
+        match name {
+            SocketAddr::V6(mut v6) if v6.ip().is_unicast_link_local() && v6.scope_id() == 0 => {
+                v6.set_scope_id(self.interface.scope_id());
+                v6.into()
+            }
+            name => name,
         }
     }
 }
@@ -297,12 +313,14 @@ impl Kernel {
     /// # Errors
     /// As [`recv`](Kernel::recv).
     pub fn recvmsg(&mut self, fd: Fd, out: &mut [u8], flags: i32) -> Result<Received> {
-        match &self.files.socket(fd)?.kind {
+        let received = match &self.files.socket(fd)?.kind {
             Kind::Tcp(_) => self.tcp_recvmsg(fd, out, flags),
             Kind::Udp(_) => self.udp_recv(fd, out, flags),
             Kind::Icmp(_) => self.icmp_recv(fd, out, flags),
             Kind::Raw(_) => self.raw_recv(fd, out, flags),
-        }
+        }?;
+        let from = received.from.map(|from| self.with_zone(from));
+        Ok(Received { from, ..received })
     }
 
     /// Sends a message as its control messages say: `IP_PKTINFO`, `IP_TTL`, `IP_TOS`, `IPV6_PKTINFO`,

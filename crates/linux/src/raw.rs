@@ -1,6 +1,6 @@
 //! Raw sockets: `SOCK_RAW`.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use fathom_stack::{Family, Raw, RawId, RawOptions, ReceivedPacket};
 use fathom_wire::IpProtocol;
@@ -189,20 +189,10 @@ impl Kernel {
         Ok(Received {
             len: if flags & MSG_TRUNC != 0 { packet.data.len() } else { copied },
             copied,
-            from: Some(self.raw_source(&packet)),
+            from: Some(SocketAddr::new(packet.source, 0)),
             control: arrival.control(&tells, &self.stack, is_v6),
             flags: if copied < packet.data.len() { MSG_TRUNC } else { 0 },
         })
-    }
-
-    fn raw_source(&self, packet: &ReceivedPacket) -> SocketAddr {
-        match packet.source {
-            IpAddr::V6(ip) if ip.is_unicast_link_local() => {
-                let scope = packet.interface.map_or(0, |id| id.scope_id());
-                std::net::SocketAddrV6::new(ip, 0, 0, scope).into()
-            }
-            ip => SocketAddr::new(ip, 0),
-        }
     }
 
     pub(crate) fn raw_ready(&mut self, fd: Fd) -> i16 {

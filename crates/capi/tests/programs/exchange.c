@@ -262,6 +262,10 @@ int main(void)
     CHECK(accepted == 4 && len == sizeof name && name.sin_family == AF_INET);
     CHECK(fathom_getpeername(hosts[0], client, (struct sockaddr *)&name, &len) == 0);
     CHECK(name.sin_port == htons(80) && name.sin_addr.s_addr == server.sin_addr.s_addr);
+    memset(&name, 0xff, sizeof name);
+    len = offsetof(struct sockaddr_in, sin_addr);
+    CHECK(fathom_getpeername(hosts[0], client, (struct sockaddr *)&name, &len) == 0);
+    CHECK(len == sizeof name && name.sin_port == htons(80) && name.sin_addr.s_addr == 0xffffffff);
     CHECK(fathom_getsockname(hosts[0], 77, (struct sockaddr *)&name, &len) == -EBADF);
 
     transfer(0, client, accepted);

@@ -21,6 +21,90 @@ fn no_two_settings_have_the_same_name() {
     assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
 }
 
+/// Another value of each setting that has several.
+const OTHERS: &[(&str, &str)] = &[
+    ("address", "192.0.2.1/24"),
+    ("gateway", "192.0.2.9"),
+    ("route", "10.0.0.0/8 via 192.0.2.9"),
+    ("local", "203.0.113.0/24"),
+    ("medium", "ethernet"),
+    ("mac", "02:00:00:00:00:09"),
+    ("mtu", "1400"),
+    ("interface", "eth0"),
+    ("seed", "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"),
+    ("txqueuelen", "10"),
+    ("memory_limit", "1000000"),
+    ("nofile", "10"),
+    ("link_local", "0"),
+    ("group_reports", "never"),
+    ("dad_transmits", "1"),
+    ("ip_default_ttl", "9"),
+    ("ip_forward", "1"),
+    ("ip_local_port_range", "32768 60999"),
+    ("bindv6only", "1"),
+    ("icmp_ratelimit_per_second", "7"),
+    ("min_pmtu", "600"),
+    ("mtu_expires", "7"),
+    ("somaxconn", "7"),
+    ("rmem_max", "212992"),
+    ("wmem_max", "212992"),
+    ("rmem_default", "212992"),
+    ("wmem_default", "212992"),
+    ("tcp_rmem", "2304 87380 6291456"),
+    ("tcp_wmem", "4608 16384 4194304"),
+    ("tcp_moderate_rcvbuf", "0"),
+    ("tcp_sack", "0"),
+    ("tcp_timestamps", "0"),
+    ("tcp_window_scaling", "0"),
+    ("tcp_congestion_control", "reno"),
+    ("tcp_slow_start_after_idle", "0"),
+    ("tcp_initial_rto_ms", "3000"),
+    ("tcp_rto_min_us", "5000"),
+    ("tcp_rto_max_ms", "10000"),
+    ("tcp_probe_max_ms", "10000"),
+    ("tcp_delack_ms", "200"),
+    ("tcp_quickacks", "0"),
+    ("tcp_syn_retries", "3"),
+    ("tcp_synack_retries", "3"),
+    ("tcp_retries2", "8"),
+    ("tcp_user_timeout_ms", "7000"),
+    ("tcp_keepalive_time", "7"),
+    ("tcp_keepalive_intvl", "7"),
+    ("tcp_keepalive_probes", "7"),
+    ("tcp_fin_timeout", "7"),
+    ("tcp_timewait_ms", "7"),
+    ("tcp_max_tw_buckets", "7"),
+    ("tcp_max_connections", "7"),
+    ("tcp_max_syn_backlog", "7"),
+    ("tcp_syncookies", "0"),
+    ("tcp_maxseg", "1000"),
+    ("tcp_nodelay", "1"),
+    ("tcp_notsent_lowat", "16384"),
+    ("tcp_require_timestamps", "1"),
+    ("tcp_challenge_acks", "7"),
+    ("tcp_resets_per_second", "7"),
+];
+
+#[test]
+fn every_setting_changes_something_or_has_one_value() {
+    // A seed does not show itself.
+    let shown = |settings: &Settings| format!("{settings:?} {:?}", settings.seed.0);
+    for setting in SETTINGS {
+        let mut settings = Settings::default();
+        match OTHERS.iter().find(|(name, _)| *name == setting.name) {
+            Some((name, value)) => {
+                settings.set(name, value).unwrap();
+                assert_ne!(shown(&settings), shown(&Settings::default()), "{name}={value}");
+            }
+            None => {
+                assert_eq!(setting.values, setting.default, "{} has other values", setting.name);
+                let other = settings.set(setting.name, "7").unwrap_err();
+                assert!(matches!(other, SettingError::NotThere { .. }), "{other}");
+            }
+        }
+    }
+}
+
 #[test]
 fn nonsense_is_refused_by_every_setting_with_what_it_can_be() {
     for setting in SETTINGS {

@@ -33,6 +33,35 @@ fn hosts_on_ethernet_find_each_other() {
 }
 
 #[test]
+fn a_link_local_address_names_its_link() {
+    let mut a = kernel("mac=02:00:00:00:00:0a");
+    let mut b = kernel("mac=02:00:00:00:00:0b");
+    // RFC 4291 2.5.1: made from the Ethernet address.
+    let server = at("[fe80::ff:fe00:b%1]:80");
+    let listener = b.socket(AF_INET6, SOCK_STREAM, 0).unwrap();
+    b.bind(listener, server).unwrap();
+    b.listen(listener, 1).unwrap();
+    let client = a.socket(AF_INET6, SOCK_STREAM, 0).unwrap();
+    assert_eq!(a.connect(client, server), Err(Errno::EINPROGRESS));
+    exchange(&mut a, &mut b);
+    assert_eq!(a.connect(client, server), Ok(()));
+    let (accepted, peer) = b.accept(listener).unwrap();
+    assert_eq!(peer.ip(), at("[fe80::ff:fe00:a]:0").ip());
+    let (from, to) = (a.socket(AF_INET6, SOCK_DGRAM, 0).unwrap(), b.socket(AF_INET6, SOCK_DGRAM, 0).unwrap());
+    assert_eq!(b.bind(to, at("[fe80::ff:fe00:b]:7")), Err(Errno::EINVAL));
+    assert_eq!(b.bind(to, at("[fe80::ff:fe00:b%1]:7")), Ok(()));
+    assert_eq!(a.sendto(from, b"x", 0, Some(at("[fe80::ff:fe00:b%1]:7"))), Ok(1));
+    exchange(&mut a, &mut b);
+    let (_, sender) = b.recvfrom(to, &mut [0; 4], 0).unwrap();
+    let std::net::SocketAddr::V6(sender) = sender.unwrap() else { panic!("an IPv6 address") };
+    assert_eq!((sender.scope_id(), sender.ip().to_string()), (1, "fe80::ff:fe00:a".to_owned()));
+    for (kernel, fd) in [(&mut a, client), (&mut b, accepted)] {
+        let std::net::SocketAddr::V6(name) = kernel.getpeername(fd).unwrap() else { panic!("IPv6") };
+        assert_eq!(name.scope_id(), 1);
+    }
+}
+
+#[test]
 fn what_finds_no_room_in_the_queue_waits_in_its_socket() {
     let mut kernel = kernel("address=192.0.2.1/24; txqueuelen=2");
     let fd = kernel.socket(AF_INET, SOCK_DGRAM, 0).unwrap();
