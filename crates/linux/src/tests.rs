@@ -95,6 +95,21 @@ impl Pair {
     }
 }
 
+/// An ICMP error from 192.0.2.8 to 192.0.2.1 that quotes a packet; `rest` is the second word of its header.
+pub(crate) fn icmp_error(kind: u8, code: u8, rest: u32, quoted: &[u8]) -> Vec<u8> {
+    let mut error = vec![kind, code, 0, 0];
+    error.extend(rest.to_be_bytes());
+    error.extend(&quoted[..quoted.len().min(64)]);
+    let sum = !fathom_wire::checksum::sum(&error);
+    error[2..4].copy_from_slice(&sum.to_be_bytes());
+    let len = 20 + error.len() as u8;
+    let mut packet = vec![0x45, 0, 0, len, 0, 0, 0, 0, 64, 1, 0, 0, 192, 0, 2, 8, 192, 0, 2, 1];
+    let sum = !fathom_wire::checksum::sum(&packet);
+    packet[10..12].copy_from_slice(&sum.to_be_bytes());
+    packet.extend(error);
+    packet
+}
+
 /// What leaves a host at this moment.
 pub(crate) fn taken(kernel: &mut Kernel) -> Vec<Packet> {
     std::iter::from_fn(|| kernel.take()).collect()

@@ -1,6 +1,6 @@
 //! Connections: from `socket` to `close`.
 
-use super::{Pair, at, kernel, taken};
+use super::{Pair, at, icmp_error, kernel, taken};
 use crate::Errno;
 use crate::consts::*;
 
@@ -195,4 +195,24 @@ fn a_host_on_an_ip_link_is_silent_until_it_is_asked_for_something() {
     assert_eq!(kernel.next_deadline_us(), None);
     kernel.advance_to(60_000_000).unwrap();
     assert_eq!(taken(&mut kernel), []);
+}
+
+#[test]
+fn a_narrow_path_shows_in_the_options_of_a_connection() {
+    let mut pair = Pair::new();
+    let (client, _server) = pair.connect();
+    let pmtu = |pair: &mut Pair| {
+        let mut info = [0; 64];
+        pair.a.getsockopt(client, SOL_TCP, TCP_INFO, &mut info).unwrap();
+        u32::from_le_bytes([info[60], info[61], info[62], info[63]])
+    };
+    assert_eq!((pair.a.getsockopt_int(client, SOL_IP, IP_MTU), pmtu(&mut pair)), (Ok(1500), 1500));
+    pair.a.write(client, &[0; 1448]).unwrap();
+    let packet = pair.a.take().unwrap().bytes;
+    pair.a.put(&icmp_error(3, 4, 1000, &packet));
+    assert_eq!((pair.a.getsockopt_int(client, SOL_IP, IP_MTU), pmtu(&mut pair)), (Ok(1000), 1000));
+    // At once in pieces that fit.
+    let again = taken(&mut pair.a);
+    assert_eq!(again.iter().map(|packet| packet.bytes.len()).collect::<Vec<_>>(), [1000, 552]);
+    assert_eq!(pair.a.getsockopt_int(client, SOL_TCP, TCP_MAXSEG), Ok(948));
 }

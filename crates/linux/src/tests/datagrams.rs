@@ -1,6 +1,6 @@
 //! UDP, raw and ICMP sockets.
 
-use super::{Pair, at, kernel, taken};
+use super::{Pair, at, icmp_error, kernel, taken};
 use crate::consts::*;
 use crate::{ControlMessage, Errno, Fd};
 
@@ -119,6 +119,22 @@ fn a_port_without_a_socket_refuses_whoever_is_connected() {
 }
 
 #[test]
+fn a_datagram_that_is_too_large_for_its_path_is_refused_where_nobody_may_cut_it() {
+    let mut kernel = kernel("address=192.0.2.1/24");
+    let fd = kernel.socket(AF_INET, SOCK_DGRAM, 0).unwrap();
+    kernel.setsockopt_int(fd, SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO).unwrap();
+    kernel.connect(fd, at("192.0.2.2:7")).unwrap();
+    assert_eq!(kernel.send(fd, &[0; 1473], 0), Err(Errno::EMSGSIZE));
+    assert_eq!(kernel.send(fd, &[0; 1472], 0), Ok(1472));
+    let packet = kernel.take().unwrap().bytes;
+    kernel.put(&icmp_error(3, 4, 1000, &packet));
+    assert_eq!(kernel.send(fd, &[0; 1472], 0), Err(Errno::EMSGSIZE), "what ICMP told");
+    assert_eq!(kernel.getsockopt_int(fd, SOL_IP, IP_MTU), Ok(1000));
+    assert_eq!(kernel.send(fd, &[0; 973], 0), Err(Errno::EMSGSIZE));
+    assert_eq!(kernel.send(fd, &[0; 972], 0), Ok(972));
+}
+
+#[test]
 fn the_error_queue_tells_which_datagram_met_what() {
     let mut pair = Pair::new();
     let a = pair.a.socket(AF_INET, SOCK_DGRAM, 0).unwrap();
@@ -208,17 +224,8 @@ fn a_socket_of_ping_hears_of_errors_if_it_asks() {
     kernel.setsockopt_int(fd, SOL_IP, IP_RECVERR, 1).unwrap();
     kernel.sendto(fd, &message, 0, Some(at("192.0.2.9:0"))).unwrap();
     let request = kernel.take().unwrap().bytes;
-    // Host unreachable, from a router, quoting the request.
-    let mut error = vec![3, 1, 0, 0, 0, 0, 0, 0];
-    error.extend(&request);
-    let sum = !fathom_wire::checksum::sum(&error);
-    error[2..4].copy_from_slice(&sum.to_be_bytes());
-    let mut packet =
-        vec![0x45, 0, 0, 20 + error.len() as u8, 0, 0, 0, 0, 64, 1, 0, 0, 192, 0, 2, 8, 192, 0, 2, 1];
-    let sum = !fathom_wire::checksum::sum(&packet);
-    packet[10..12].copy_from_slice(&sum.to_be_bytes());
-    packet.extend(error);
-    kernel.put(&packet);
+    // Host unreachable.
+    kernel.put(&icmp_error(3, 1, 0, &request));
     assert_eq!(kernel.recv(fd, &mut [0; 64], 0), Err(Errno::EHOSTUNREACH));
     let received = kernel.recvmsg(fd, &mut [0; 64], MSG_ERRQUEUE).unwrap();
     let error = control(&received.control, SOL_IP, IP_RECVERR).unwrap();
