@@ -127,6 +127,70 @@ fn the_calls_answer_what_linux_answers() {
 }
 
 #[test]
+fn constants_and_error_numbers_are_those_of_the_system() {
+    if let Some(reason) = missing(&["cc"]) {
+        return skip(&reason);
+    }
+    let headers = [
+        "errno",
+        "fcntl",
+        "linux/errqueue",
+        "linux/icmp",
+        "linux/sockios",
+        "linux/tcp",
+        "netinet/in",
+        "netinet/udp",
+        "poll",
+        "stdio",
+        "string",
+        "sys/ioctl",
+        "sys/socket",
+    ];
+    let mut code = String::from("#define _GNU_SOURCE\n");
+    for header in headers {
+        code += &format!("#include <{header}.h>\n");
+    }
+    code += "int main(void)\n{\n";
+    // A system that is older than a constant does not have it.
+    let mut add = |name: &str, holds: String| {
+        let complain = format!("printf(\"{name} is %ld\\n\", (long)({name}));");
+        code += &format!("#ifdef {name}\nputs(\"known\"); if (!({holds})) {complain}\n#endif\n");
+    };
+    let read = |file: &str| {
+        std::fs::read_to_string(format!("{FOLDER}/../linux/src/{file}")).expect("the constants are there")
+    };
+    for line in read("consts.rs").lines() {
+        let Some((name, value)) = line.trim().strip_suffix(';').and_then(|line| line.split_once(" = "))
+        else {
+            continue;
+        };
+        if name.bytes().all(|letter| letter.is_ascii_uppercase() || letter.is_ascii_digit() || letter == b'_')
+        {
+            add(name, format!("(long)({name}) == {}", value.replace("0o", "0").replace('_', "")));
+        }
+    }
+    for line in read("errno.rs").lines() {
+        let Some((name, rest)) = line.trim().split_once(' ').filter(|(name, _)| name.starts_with('E')) else {
+            continue;
+        };
+        let Some((number, message)) = rest.split_once(' ').filter(|(_, message)| message.ends_with('"'))
+        else {
+            continue;
+        };
+        add(name, format!("{name} == {number} && strcmp(strerror({number}), {message}) == 0"));
+    }
+    code += "return 0;\n}\n";
+    let scratch = Scratch::new();
+    let source = scratch.write("constants.c", code);
+    let program = scratch.path("constants");
+    run("cc", &["-o", &program.display().to_string(), &source.display().to_string()]);
+    let printed = run(&program.display().to_string(), &[]);
+    let wrong: Vec<&str> = printed.lines().filter(|line| *line != "known").collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+    assert!(printed.lines().count() > 300, "{}", printed.lines().count());
+}
+
+#[test]
 fn the_header_declares_what_the_library_has() {
     let header = std::fs::read_to_string(format!("{FOLDER}/include/fathom.h")).expect("the header is there");
     // A declaration begins a line; a name in a comment does not.
