@@ -60,8 +60,13 @@ fn every_script_passes_whatever_the_seed() {
 #[test]
 fn every_script_says_first_what_it_shows() {
     for (name, text) in all() {
+        // "# RFC 9293 3.10.7.4: …"
         let first = text.lines().next().unwrap_or_default();
-        let says = first.strip_prefix("# ").and_then(|rest| rest.split_once(' '));
-        assert!(says.is_some_and(|(id, words)| id.starts_with("RFC") && words.len() > 20), "{name}: {first}");
+        let says = first.strip_prefix("# RFC ").and_then(|rest| rest.split_once(": "));
+        let is_said = says.is_some_and(|(place, words)| {
+            let is_place = place.chars().all(|c| c.is_ascii_digit() || c == ' ' || c == '.');
+            is_place && place.contains(' ') && words.len() > 20
+        });
+        assert!(is_said, "{name}: {first}");
     }
 }
