@@ -202,7 +202,7 @@ fn the_whole_window_may_arrive_behind_a_hole() {
     assert!(time < Duration::from_secs(3), "{time:?}");
 }
 
-/// RFC9293-SHLD-14: what was offered is taken, also after the program has made the buffer smaller.
+/// What was offered is taken, also after the program has made the buffer smaller.
 #[test]
 fn a_smaller_buffer_takes_back_nothing_that_was_offered() {
     let mut pair = far(MIB, Duration::from_millis(20));
@@ -211,6 +211,7 @@ fn a_smaller_buffer_takes_back_nothing_that_was_offered() {
     let mut written = 0;
     write(&mut pair, a, &mut written, 60_000);
     pair.drive_for(Duration::from_secs(1));
+    // RFC9293-SHLD-14: what was offered is taken, also after the program has made the buffer smaller
     assert_eq!(pair.b.stack.tcp(pair.now, b).unwrap().available(), 60_000);
     assert!(pair.b.stack.counters().drops().next().is_none());
 }

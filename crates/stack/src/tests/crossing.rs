@@ -40,7 +40,6 @@ fn write(pair: &mut Pair, a: bool, id: TcpId, len: usize) {
     assert_eq!(end.stack.tcp(now, id).unwrap().send(&std::vec![1; len]), Ok(len));
 }
 
-/// RFC9293-MUST-10
 #[test]
 fn syns_that_cross_make_one_connection_whatever_is_lost() {
     let full = TcpOptions::default;
@@ -53,6 +52,7 @@ fn syns_that_cross_make_one_connection_whatever_is_lost() {
             let both = [Some(TcpStateName::Established); 2];
             pair.drive_until(|pair| [state(pair, true, a), state(pair, false, b)] == both);
             let context = std::format!("{bare_ends:?} {lost:?}");
+            // RFC9293-MUST-10
             assert!(pair.now.as_millis() < 4_000, "{context}: {}", pair.now);
             write(&mut pair, true, a, 5_000);
             write(&mut pair, false, b, 5_000);

@@ -75,7 +75,6 @@ fn once(pair: &mut Pair, listener: ListenerId, port: u16, timestamps: bool, a_fi
     assert_eq!((state(pair, true, a), state(pair, false, b)), (None, None));
 }
 
-/// RFC9293-MAY-2, RFC6191-R1
 #[test]
 fn a_thousand_connections_from_one_port_to_one_port() {
     for (timestamps, a_first) in [(true, true), (false, true), (true, false), (false, false)] {
@@ -85,6 +84,7 @@ fn a_thousand_connections_from_one_port_to_one_port() {
             once(&mut pair, listener, 5000, timestamps, a_first, 100);
         }
         let isns = isns(&pair);
+        // RFC9293-MAY-2, RFC6191-R1
         assert_eq!(isns.len(), 1000, "no SYN was sent twice");
         assert!(isns.windows(2).all(|pair| pair[0].lt(pair[1])), "they grow");
     }
@@ -110,7 +110,6 @@ fn a_port_is_used_again_after_much_data_in_little_time() {
     }
 }
 
-/// RFC9293-MAY-2
 #[test]
 fn ports_in_time_wait_are_chosen_when_no_other_is_left() {
     let ports = (50_000, 50_003);
@@ -147,6 +146,7 @@ fn a_free_port_comes_before_one_in_time_wait() {
         .collect();
     ports.sort_unstable();
     ports.dedup();
+    // RFC6056-R4
     assert_eq!(ports.len(), 51);
 }
 

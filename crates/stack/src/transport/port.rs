@@ -63,7 +63,6 @@ mod tests {
         assert!(chosen.iter().copied().eq(RANGE.0..=RANGE.1), "{chosen:?}");
     }
 
-    /// RFC6056-R1, RFC8085-R4
     #[test]
     fn where_the_search_begins_depends_on_the_secret() {
         let first = |seed| {
@@ -71,6 +70,7 @@ mod tests {
             choose(&random, &mut 0, local(), None, (49152, 65535), |_| true).unwrap()
         };
         let distinct: std::collections::HashSet<u16> = (0..50).map(first).collect();
+        // RFC6056-R1, RFC8085-R4
         assert!(distinct.len() > 45, "{} of 50 differ", distinct.len());
     }
 }

@@ -239,10 +239,10 @@ impl Controller {
 mod tests {
     use super::*;
 
-    /// RFC6928-R1
     #[test]
     fn the_initial_window_is_that_of_rfc_6928() {
         for (mss, window) in [(48, 480), (1000, 10_000), (1448, 14_480), (1460, 14_600), (8948, 17_896)] {
+            // RFC6928-R1
             assert_eq!(initial_window(mss), window);
         }
         for algorithm in CongestionAlgorithm::ALL {

@@ -104,7 +104,6 @@ mod tests {
 
     const AT: fn(u64) -> Instant = Instant::from_millis;
 
-    /// RFC6298-R6, RFC9293-MUST-18
     #[test]
     fn tells_when_the_oldest_was_sent_and_whether_all_were_sent_once() {
         let base = SeqNumber(u32::MAX - 150);
@@ -115,6 +114,7 @@ mod tests {
         flight.retransmitted(base, base + 100, base + 200, AT(50));
         let answered = |ms, once| Some(Answered { sent_at: AT(ms), once });
         assert_eq!(flight.acknowledged(base, base + 100), answered(1, true));
+        // RFC6298-R6, RFC9293-MUST-18
         assert_eq!(
             flight.acknowledged(base + 100, base + 300),
             answered(50, false),

@@ -54,7 +54,6 @@ mod tests {
         initial(&parts.cx, tuple, None).0
     }
 
-    /// RFC6528-R1, RFC6528-R2, RFC9293-MUST-9, RFC9293-X-15
     #[test]
     fn every_part_of_the_tuple_and_the_secret_of_the_boot_change_the_number() {
         let ends = [
@@ -77,18 +76,19 @@ mod tests {
             }
         }
         let distinct: HashSet<u32> = numbers.iter().copied().collect();
+        // RFC6528-R1, RFC6528-R2, RFC9293-MUST-9, RFC9293-X-15
         assert_eq!(distinct.len(), numbers.len());
         let high_bits: HashSet<u32> = numbers.iter().map(|number| number >> 27).collect();
         assert_eq!(high_bits.len(), 32, "they lie everywhere");
     }
 
-    /// RFC9293-MUST-8
     #[test]
     fn the_numbers_of_a_tuple_tick_every_four_microseconds() {
         let mut stack = Stack::new(Config::default(), Seed::from_u64(1));
         let tuple = tuple("10.0.0.1:80", "10.0.0.2:5000");
         let first = at(&mut stack, 0, &tuple);
         for (micros, ticks) in [(3, 0), (4, 1), (1_000_000, 250_000), (4 << 32, 0), ((4 << 32) + 8, 2)] {
+            // RFC9293-MUST-8, RFC9293-SHLD-1
             assert_eq!(at(&mut stack, micros, &tuple).wrapping_sub(first), ticks, "{micros}");
         }
     }

@@ -91,11 +91,11 @@ mod tests {
         let cases =
             [(0, 0), (65_535, 0), (65_536, 1), (1 << 20, 5), (1 << 30, 14), (usize::MAX, 14), (131_070, 1)];
         for (buffer, shift) in cases {
+            // RFC7323-R4: what is sent
             assert_eq!(window_shift(buffer), shift, "{buffer}");
         }
     }
 
-    /// RFC9293-MUST-15, RFC7323-R1
     #[test]
     fn an_option_counts_only_if_both_ends_have_it() {
         let remote = IpAddr::from([10, 0, 0, 1]);
@@ -109,24 +109,27 @@ mod tests {
         let both = Negotiated { peer_mss: 1460, window_scale: Some(9), timestamps: Some(7), sack: true };
         assert_eq!(Negotiated::new(&full, remote, &on), both);
         let none = Negotiated { peer_mss: 1460, window_scale: None, timestamps: None, sack: false };
+        // RFC7323-R1
         assert_eq!(Negotiated::new(&full, remote, &off), none);
         let default = Negotiated { peer_mss: 536, window_scale: None, timestamps: None, sack: false };
+        // RFC9293-MUST-15
         assert_eq!(Negotiated::new(&bare, remote, &on), default);
     }
 
-    /// RFC7323-R4
     #[test]
     fn a_tiny_mss_or_a_wild_shift_is_brought_into_range() {
         let syn = TcpHeader { options: syn_options(0, Some(255), None, false), ..TcpHeader::default() };
         let negotiated = Negotiated::new(&syn, IpAddr::from([1; 16]), &TcpOptions::default());
+        // RFC7323-R4: what is received
         assert_eq!((negotiated.peer_mss, negotiated.window_scale), (48, Some(14)));
     }
 
-    /// RFC6691-R1, RFC9293-MUST-67
     #[test]
     fn the_announced_mss_leaves_room_for_the_fixed_headers() {
+        // RFC6691-R1, RFC9293-MUST-67
         assert_eq!(announced_mss(1500, IpAddr::from([10, 0, 0, 1])), 1460);
         assert_eq!(announced_mss(1500, IpAddr::from([1; 16])), 1440);
+        // RFC9293-MUST-67
         assert_eq!(announced_mss(1 << 20, IpAddr::from([1; 16])), 65_535);
         assert_eq!(announced_mss(20, IpAddr::from([10, 0, 0, 1])), 0);
     }

@@ -121,11 +121,11 @@ mod tests {
 
     const MS: fn(u64) -> Duration = Duration::from_millis;
 
-    /// RFC6298-R1, RFC6298-R2, RFC6298-R3
     #[test]
     fn follows_rfc_6298() {
         let config = TcpConfig { min_rto: Duration::ZERO, ..TcpConfig::default() };
         let mut rtt = RttEstimator::default();
+        // RFC6298-R1
         assert_eq!(rtt.rto(&config), MS(1000));
         // sample, srtt, rttvar, rto: all in microseconds, computed by hand
         for (sample, srtt, rttvar, rto) in [
@@ -136,7 +136,9 @@ mod tests {
         ] {
             rtt.sample(Duration::from_micros(sample), 1);
             assert_eq!(rtt.srtt().unwrap().as_micros(), srtt);
+            // RFC6298-R3
             assert_eq!(rtt.rttvar().as_micros(), rttvar);
+            // RFC6298-R2, RFC9293-MUST-18
             assert_eq!(rtt.rto(&config).as_micros(), rto);
         }
         assert_eq!(rtt.min_rtt(), MS(30));
@@ -155,7 +157,6 @@ mod tests {
         }
     }
 
-    /// RFC6298-R5, RFC6298-R8
     #[test]
     fn backs_off_until_a_sample_and_up_to_the_ceiling() {
         let config = TcpConfig::default();
@@ -165,13 +166,13 @@ mod tests {
         for expiries in 1..40u32 {
             rtt.back_off();
             let wanted = base.saturating_mul(1 << expiries.min(16)).min(Duration::from_secs(120));
+            // RFC6298-R5, RFC6298-R8
             assert_eq!(rtt.rto(&config), wanted);
         }
         rtt.sample(MS(50), 1);
         assert!(rtt.rto(&config) <= base);
     }
 
-    /// RFC6298-R9
     #[test]
     fn a_repeated_syn_makes_the_first_timeout_three_seconds() {
         let config = TcpConfig::default();
@@ -179,12 +180,12 @@ mod tests {
         rtt.back_off();
         assert_eq!(rtt.rto(&config), MS(2000));
         rtt.handshake_repeated();
+        // RFC6298-R9
         assert_eq!(rtt.rto(&config), MS(3000));
         rtt.sample(MS(10), 1);
         assert_eq!(rtt.rto(&config), MS(210));
     }
 
-    /// RFC7323-R15
     #[test]
     fn many_samples_a_round_forget_no_faster_than_one() {
         let (mut one, mut many) = (RttEstimator::default(), RttEstimator::default());
@@ -195,6 +196,7 @@ mod tests {
             many.sample(MS(200), 10);
         }
         let (one, many) = (one.srtt().unwrap(), many.srtt().unwrap());
+        // RFC7323-R15
         assert!(one.abs_diff(many) < MS(1), "{one:?} {many:?}");
     }
 }

@@ -104,7 +104,6 @@ mod tests {
         acknowledge(reno, bytes, true, false);
     }
 
-    /// RFC5681-R5
     #[test]
     fn slow_start_doubles_each_round_trip_and_stops_at_the_threshold() {
         let mut reno = Reno::new(MSS, false);
@@ -117,7 +116,6 @@ mod tests {
         assert_eq!(reno.cwnd(), 21 * MSS);
     }
 
-    /// RFC5681-R3
     #[test]
     fn avoidance_adds_a_segment_each_round_trip_however_the_acknowledgements_are_cut() {
         for piece in [1, 10, 1000, 2000, 10_000] {
@@ -126,6 +124,7 @@ mod tests {
             for _ in 0..10 * MSS / piece {
                 ack(&mut reno, piece);
             }
+            // RFC5681-R3, RFC9293-MUST-19
             assert_eq!(reno.cwnd(), 11 * MSS, "pieces of {piece}");
         }
     }
@@ -137,18 +136,18 @@ mod tests {
         assert_eq!(reno.cwnd(), 10 * MSS);
     }
 
-    /// RFC5681-R2
     #[test]
     fn after_a_timeout_an_acknowledgement_of_much_is_worth_a_segment() {
         let mut reno = Reno::new(MSS, false);
         reno.on_timeout(20 * MSS, MSS, false);
         acknowledge(&mut reno, 8 * MSS, true, true);
+        // RFC5681-R2
         assert_eq!(reno.cwnd(), 2 * MSS);
         acknowledge(&mut reno, 1, true, true);
+        // RFC5681-R2
         assert_eq!(reno.cwnd(), 2 * MSS + 1, "acknowledgements of single bytes gain nothing");
     }
 
-    /// RFC5681-R4
     #[test]
     fn losses_halve_and_timeouts_start_over() {
         let mut reno = Reno::new(MSS, false);
@@ -157,8 +156,10 @@ mod tests {
         reno.on_recovered(3 * MSS, MSS);
         assert_eq!(reno.cwnd(), 10 * MSS);
         reno.on_timeout(10 * MSS, MSS, false);
+        // RFC5681-R4
         assert_eq!((reno.cwnd(), reno.ssthresh()), (MSS, 5 * MSS));
         reno.on_timeout(MSS, MSS, true);
+        // RFC5681-R4: the second timeout
         assert_eq!((reno.cwnd(), reno.ssthresh()), (MSS, 5 * MSS));
         reno.on_loss(MSS, MSS);
         assert_eq!(reno.ssthresh(), 2 * MSS);

@@ -48,18 +48,19 @@ fn kept_alive(host: &mut Host) -> Peer {
     peer
 }
 
-/// RFC9293-MUST-25: off unless the program wants it.
+/// Off unless the program wants it.
 #[test]
 fn an_idle_connection_is_left_alone() {
     let mut host = Host::new();
     let peer = host.established();
+    // RFC9293-MUST-25
     assert_eq!(host.next_sent(peer.id), None);
 }
 
-/// RFC9293-MUST-28
 #[test]
 fn a_keepalive_waits_two_hours_by_default() {
     let keepalive = Keepalive::default();
+    // RFC9293-MUST-28
     assert!(keepalive.idle >= S(7200));
     let mut host = Host::new();
     let peer = host.established();
@@ -77,8 +78,10 @@ fn a_silent_peer_is_probed_and_given_up_with_a_reset() {
     let peer = kept_alive(&mut host);
     for wait in [10, 2, 2] {
         let (time, probes) = host.next_sent(peer.id).unwrap();
+        // RFC9293-MUST-27
         assert!(about(time, S(wait)), "{time:?}");
         assert_eq!(probes.len(), 1);
+        // RFC9293-MUST-24, RFC9293-MAY-5, RFC9293-SHLD-12
         assert_eq!((probes[0].seq, probes[0].flags, probes[0].data.len()), (peer.una - 1, F::ACK, 0));
     }
     let (time, reset) = host.next_sent(peer.id).unwrap();
@@ -88,7 +91,6 @@ fn a_silent_peer_is_probed_and_given_up_with_a_reset() {
     assert_eq!(host.timers_in_use().0, 0);
 }
 
-/// RFC9293-MUST-26
 #[test]
 fn an_answer_begins_the_wait_anew() {
     let mut host = Host::new();
@@ -100,6 +102,7 @@ fn an_answer_begins_the_wait_anew() {
         }
         host.take(&peer.ack());
     }
+    // RFC9293-MUST-29: two probes were lost each time
     assert_eq!(host.state(peer.id), Some(TcpStateName::Established));
 }
 
@@ -112,6 +115,7 @@ fn data_from_the_peer_postpones_the_probe() {
     host.take(&seg);
     host.sends(peer.id);
     let (time, _) = host.next_sent(peer.id).unwrap();
+    // RFC9293-MUST-26
     assert!(about(time, S(10)), "{time:?}");
 }
 
@@ -123,6 +127,7 @@ fn nobody_is_probed_while_data_is_in_flight() {
     host.sends(peer.id);
     for _ in 0..4 {
         let (_, sent) = host.next_sent(peer.id).unwrap();
+        // RFC9293-MUST-26
         assert_eq!(sent[0].data, b"x", "a retransmission, and no probe");
     }
 }
@@ -133,6 +138,7 @@ fn a_keepalive_that_is_turned_off_probes_no_more() {
     let peer = kept_alive(&mut host);
     host.next_sent(peer.id).unwrap();
     choose(&mut host, peer.id, |connection, cx| connection.set_keepalive(cx, None));
+    // RFC9293-MUST-24
     assert_eq!(host.next_sent(peer.id), None);
 }
 
@@ -169,7 +175,6 @@ fn keepalives_of_the_peer_are_answered() {
     assert_eq!(host.read(peer.id), b"");
 }
 
-/// RFC5482-R1
 #[test]
 fn unacknowledged_data_ends_the_connection_at_the_user_timeout() {
     let mut host = Host::new();
@@ -181,6 +186,7 @@ fn unacknowledged_data_ends_the_connection_at_the_user_timeout() {
     host.pass(MS(1900));
     assert_eq!(error(&mut host, peer.id), None);
     host.pass(MS(200));
+    // RFC5482-R1, RFC9293-MUST-21
     assert_eq!(error(&mut host, peer.id), Some(TcpError::TimedOut));
 }
 
@@ -311,6 +317,7 @@ fn segments_carry_the_marks_that_the_program_wants() {
     let path = host.path;
     let (mut cx, layer) = host.parts();
     let Transmission::Segment(segment) = layer.transmit(&mut cx, peer.id, &path) else { panic!("nothing") };
+    // RFC9293-MUST-48, RFC9293-SHLD-21, RFC9293-SHLD-22, RFC9293-MUST-49
     assert_eq!((segment.dscp, segment.hop_limit), (46, 9));
 }
 
@@ -398,6 +405,7 @@ fn the_congestion_controller_is_the_stacks_unless_chosen_and_can_be_changed() {
         let id = host.connect(TcpOptions { congestion_control: chosen, ..plain() });
         let iss = host.sends_one(id).seq;
         host.take(&Seg::new(F::SYN | F::ACK, IRS, iss + 1));
+        // RFC9293-MAY-18
         assert_eq!(name(&host, id), expected);
         for algorithm in [CongestionAlgorithm::Reno, CongestionAlgorithm::Cubic] {
             host.with_connection(id, |connection, _| connection.set_congestion_control(algorithm));

@@ -29,7 +29,6 @@ fn time_wait(host: &mut Host, peer: &mut Peer) {
     assert_eq!(host.state(peer.id), Some(TcpStateName::TimeWait));
 }
 
-/// RFC9293-SHLD-3
 #[test]
 fn unread_data_makes_close_a_reset() {
     let mut host = Host::new();
@@ -39,11 +38,11 @@ fn unread_data_makes_close_a_reset() {
     host.sends(peer.id);
     close(&mut host, &peer);
     let reset = host.sends_one(peer.id);
+    // RFC9293-SHLD-3
     assert_eq!((reset.flags, reset.seq), (F::RST | F::ACK, peer.una));
     assert_eq!((host.state(peer.id), host.memory.in_use()), (None, 0));
 }
 
-/// RFC9293-SHLD-3, RFC9293-X-13
 #[test]
 fn data_for_a_program_that_has_closed_is_answered_by_a_reset() {
     let mut host = Host::new();
@@ -51,7 +50,9 @@ fn data_for_a_program_that_has_closed_is_answered_by_a_reset() {
     close(&mut host, &peer);
     host.sends(peer.id);
     let seg = peer.data(b"nobody reads this");
+    // RFC9293-X-13
     assert_eq!(host.take(&seg).0, Some(DropReason::TcpAfterClose));
+    // RFC9293-SHLD-3
     assert!(host.sends_one(peer.id).flags.contains(F::RST));
     assert_eq!(host.state(peer.id), None);
 }
@@ -108,7 +109,6 @@ fn a_zero_window_cannot_hold_a_connection_without_an_owner() {
     assert_eq!(host.memory.in_use(), 0);
 }
 
-/// RFC9293-MUST-13, RFC9293-X-11, RFC1337-R1
 #[test]
 fn time_wait_lasts_a_minute_and_no_reset_ends_it() {
     let mut host = Host::new();
@@ -118,8 +118,10 @@ fn time_wait_lasts_a_minute_and_no_reset_ends_it() {
     host.pass(Duration::from_secs(50));
     // The peer has missed our acknowledgement: the wait begins again.
     let again = Seg { seq: peer.nxt - 1, flags: F::FIN | F::ACK, ..peer.ack() };
+    // RFC9293-X-11
     assert_eq!(host.take(&again).1.unwrap().ack, peer.nxt);
     host.pass(Duration::from_secs(59));
+    // RFC9293-MUST-13, RFC9293-X-11, RFC1337-R1
     assert_eq!(host.state(peer.id), Some(TcpStateName::TimeWait));
     host.pass(Duration::from_secs(2));
     assert_eq!(host.state(peer.id), Some(TcpStateName::Closed));
@@ -137,7 +139,6 @@ fn a_bare_acknowledgement_in_time_wait_is_not_answered() {
     }
 }
 
-/// RFC6191-R1, RFC9293-SHLD-4, RFC9293-MAY-2
 #[test]
 fn a_newer_syn_in_time_wait_opens_a_new_connection_beyond_the_old_one() {
     for (offset, stamp, opens) in [
@@ -161,6 +162,7 @@ fn a_newer_syn_in_time_wait_opens_a_new_connection_beyond_the_old_one() {
         }
         let answer = host.take(&syn).1.unwrap();
         if opens {
+            // RFC6191-R1, RFC9293-SHLD-4, RFC9293-MAY-2
             assert_eq!((answer.flags, answer.ack), (F::SYN | F::ACK, seq + 1));
             assert!(answer.seq.gt(peer.una + (64 << 10)));
         } else {
@@ -223,7 +225,6 @@ fn connections_in_time_wait_are_bounded() {
     assert_eq!(host.state(id), Some(TcpStateName::Closed));
 }
 
-/// RFC9293-X-12
 #[test]
 fn fins_that_cross_close_both_ends() {
     let mut host = Host::new();
@@ -239,16 +240,17 @@ fn fins_that_cross_close_both_ends() {
     assert_eq!(again[0].flags, F::FIN | F::ACK);
     let ack = peer.acks(1);
     host.take(&ack);
+    // RFC9293-X-12
     assert_eq!(host.state(peer.id), Some(TcpStateName::TimeWait));
 }
 
-/// RFC9293-X-23
 #[test]
 fn an_abort_resets_and_keeps_the_handle() {
     let mut host = Host::new();
     let peer = host.established();
     host.write(peer.id, &[0; 5000]);
     host.with_connection(peer.id, |connection, cx| connection.abort(cx));
+    // RFC9293-X-23
     assert!(host.sends_one(peer.id).flags.contains(F::RST));
     assert_eq!((host.state(peer.id), host.memory.in_use()), (Some(TcpStateName::Closed), 0));
     close(&mut host, &peer);

@@ -36,7 +36,6 @@ fn syn_sent(host: &mut Host) -> (TcpId, SeqNumber) {
     (id, syn.seq)
 }
 
-/// RFC9293-X-10
 #[test]
 fn the_third_segment_may_have_data_and_fin() {
     let mut host = Host::new();
@@ -46,6 +45,7 @@ fn the_third_segment_may_have_data_and_fin() {
     assert_eq!(host.take(&third), (None, None));
     let id = host.accept(listener).unwrap();
     assert_eq!(host.state(id), Some(TcpStateName::CloseWait));
+    // RFC9293-X-10
     assert_eq!(host.sends_one(id).ack, IRS + 12);
     assert_eq!(host.read(id), b"0123456789");
     assert_eq!(host.with_connection(id, |connection, cx| connection.recv(cx, &mut [0])), Ok(0));
@@ -63,12 +63,12 @@ fn the_window_of_the_third_segment_counts() {
     assert_eq!(sent, 5000 / MSS * MSS);
 }
 
-/// RFC9293-X-2
 #[test]
 fn nothing_but_a_syn_moves_a_listener() {
     let mut host = Host::new();
     let listener = host.listen(8, false);
     let stray = |flags| Seg::new(flags, IRS, SeqNumber(77));
+    // RFC9293-X-2
     assert_eq!(host.take(&stray(F::RST)), (Some(DropReason::TcpNoSocket), None));
     assert_eq!(host.take(&stray(F::RST | F::ACK)), (Some(DropReason::TcpNoSocket), None));
     assert_eq!(host.take(&stray(F::FIN)).0, Some(DropReason::TcpBadFlags));
@@ -76,9 +76,11 @@ fn nothing_but_a_syn_moves_a_listener() {
         let (dropped, answer) = host.take(&stray(flags));
         assert_eq!(dropped, Some(DropReason::TcpNoSocket));
         let reset = answer.unwrap();
+        // RFC9293-X-2
         assert_eq!((reset.flags, reset.seq), (F::RST, SeqNumber(77)));
     }
     for flags in [F::SYN | F::FIN, F::SYN | F::RST, F::empty(), F::PSH] {
+        // RFC9293-X-2
         assert_eq!(host.take(&stray(flags)), (Some(DropReason::TcpBadFlags), None));
     }
     assert_eq!(host.accept(listener), None);
@@ -92,7 +94,6 @@ fn ecn_bits_do_not_make_a_syn_strange() {
     syn_ack(&mut host, &syn);
 }
 
-/// RFC9293-X-1
 #[test]
 fn a_closed_port_answers_as_rfc_9293_3_10_7_1_says() {
     let mut host = Host::new();
@@ -108,6 +109,7 @@ fn a_closed_port_answers_as_rfc_9293_3_10_7_1_says() {
     ];
     for (seg, wanted) in cases {
         let answer = host.take(&seg).1.map(|answer| (answer.flags, answer.seq.0, answer.ack.0));
+        // RFC9293-X-1
         assert_eq!(answer, wanted, "{seg:?}");
     }
 }
@@ -147,7 +149,6 @@ fn a_repeated_syn_brings_the_same_syn_ack() {
     assert_eq!(syn_ack(&mut host, &syn()).seq, first.seq);
 }
 
-/// RFC9293-MUST-22
 #[test]
 fn the_syn_ack_is_repeated_after_1_2_4_8_and_16_seconds_and_then_all_is_forgotten() {
     let mut host = Host::new();
@@ -160,6 +161,7 @@ fn the_syn_ack_is_repeated_after_1_2_4_8_and_16_seconds_and_then_all_is_forgotte
             times.push(second);
         }
     }
+    // RFC9293-MUST-22
     assert_eq!(times, [1, 3, 7, 15, 31]);
     let (dropped, reset) = host.take(&Seg::new(F::ACK, IRS + 1, iss + 1));
     assert_eq!(dropped, Some(DropReason::TcpNoSocket));
@@ -176,6 +178,7 @@ fn a_reset_of_a_half_open_connection_must_be_exact() {
         let seq = SeqNumber((IRS + 1).0.wrapping_add_signed(offset));
         host.take(&Seg::new(F::RST, seq, SeqNumber(0)));
         host.take(&Seg::new(F::ACK, IRS + 1, iss + 1));
+        // RFC9293-MUST-11: the passive side, of which nobody hears
         assert_eq!(host.accept(listener).is_none(), ends, "{offset}");
     }
 }
@@ -210,7 +213,6 @@ fn a_full_accept_queue_keeps_connections_waiting_without_a_reset() {
     assert!(host.accept(listener).is_some());
 }
 
-/// RFC7323-R18
 #[test]
 fn a_third_segment_older_than_the_syn_completes_nothing() {
     let mut host = Host::new();
@@ -220,13 +222,13 @@ fn a_third_segment_older_than_the_syn_completes_nothing() {
     assert_eq!(host.take(&third.clone().stamp(999, 0)), (Some(DropReason::TcpPaws), None));
     let (dropped, answer) = host.take(&third.clone().stamp(999, 0).data(b"old"));
     assert_eq!(dropped, Some(DropReason::TcpPaws));
+    // RFC7323-R18
     assert_eq!(answer.map(|answer| (answer.flags, answer.ack)), Some((F::ACK, IRS + 1)));
     assert_eq!((host.layer.connection_ids(), host.layer.half_open_count()), (Vec::new(), 1));
     assert_eq!(host.take(&third.stamp(1000, 0)), (None, None));
     assert!(host.accept(listener).is_some());
 }
 
-/// RFC7323-R2
 #[test]
 fn the_window_of_a_half_open_connection_is_scaled_but_in_its_syn() {
     for (shift, window) in [(None, 65_535), (Some(3), 65_535 >> 5)] {
@@ -237,6 +239,7 @@ fn the_window_of_a_half_open_connection_is_scaled_but_in_its_syn() {
         let mut syn = syn();
         syn.options.window_scale = shift;
         let offered = syn_ack(&mut host, &syn);
+        // RFC7323-R2
         assert_eq!((offered.window, offered.options.window_scale), (65_535, shift.map(|_| 5)));
         let before = Seg::new(F::ACK, IRS - 10, offered.seq + 1).data(b"old");
         let (dropped, answer) = host.take(&before);
@@ -310,7 +313,6 @@ fn an_attempt_that_nobody_decides_about_is_forgotten() {
     assert_eq!(host.layer.half_open_count(), 0);
 }
 
-/// RFC9293-MUST-14
 #[test]
 fn the_active_side_completes_on_the_syn_ack_and_acknowledges_it_by_itself() {
     let mut host = Host::new();
@@ -324,6 +326,7 @@ fn the_active_side_completes_on_the_syn_ack_and_acknowledges_it_by_itself() {
     assert_eq!((third.flags, third.seq, third.ack, third.data.len()), (F::ACK, iss + 1, IRS + 1, 0));
     host.write(id, &[1; 1500]);
     let sizes: Vec<usize> = host.sends(id).iter().map(|seg| seg.data.len()).collect();
+    // RFC9293-MUST-14: it is honoured
     assert_eq!(sizes, [1000, 500], "the peer's MSS");
 }
 
@@ -337,7 +340,6 @@ fn data_of_a_syn_ack_is_taken() {
     assert_eq!(host.sends_one(id).ack, IRS + 7);
 }
 
-/// RFC9293-X-3
 #[test]
 fn a_wrong_acknowledgement_in_syn_sent_is_reset_and_the_syn_repeated_at_once() {
     for offset in [-1000i32, -1, 0, 2, 1000] {
@@ -347,6 +349,7 @@ fn a_wrong_acknowledgement_in_syn_sent_is_reset_and_the_syn_repeated_at_once() {
         for flags in [F::ACK, F::SYN | F::ACK] {
             let (dropped, reset) = host.take(&Seg::new(flags, IRS, ack));
             assert_eq!(dropped, Some(DropReason::TcpBadAck));
+            // RFC9293-X-3
             assert_eq!(reset.map(|reset| (reset.flags, reset.seq)), Some((F::RST, ack)));
             let again = host.sends_one(id);
             assert_eq!((again.flags, again.seq), (F::SYN, iss));
@@ -358,21 +361,21 @@ fn a_wrong_acknowledgement_in_syn_sent_is_reset_and_the_syn_repeated_at_once() {
     }
 }
 
-/// RFC9293-X-4
 #[test]
 fn a_reset_refuses_the_connection_only_if_it_acknowledges_the_syn() {
     let mut host = Host::new();
     let (id, iss) = syn_sent(&mut host);
     host.take(&Seg::new(F::RST, IRS, SeqNumber(0)));
+    // RFC9293-X-4
     assert_eq!(host.state(id), Some(TcpStateName::SynSent));
     host.take(&Seg::new(F::RST | F::ACK, SeqNumber(0), iss + 1));
     assert_eq!(host.state(id), Some(TcpStateName::Closed));
     let error = host.with_connection(id, |connection, _| connection.take_error());
+    // RFC9293-X-4
     assert_eq!(error, Some(TcpError::Refused));
     assert!(host.events()[0].readiness.contains(Readiness::ERROR));
 }
 
-/// RFC9293-MUST-22, RFC9293-MUST-23, RFC6298-R1
 #[test]
 fn an_unanswered_syn_is_repeated_with_doubling_and_fails_in_the_end() {
     let mut host = Host::new();
@@ -383,14 +386,16 @@ fn an_unanswered_syn_is_repeated_with_doubling_and_fails_in_the_end() {
         assert_eq!((sent[0].flags, sent[0].seq), (F::SYN, iss));
         times.push((host.now - begin).as_secs());
     }
+    // RFC9293-MUST-22, RFC6298-R1
     assert_eq!(times, [1, 3, 7, 15, 31, 63, 127]);
+    // RFC9293-MUST-23
     assert_eq!((host.now - begin).as_secs(), 180);
+    // RFC9293-MUST-22
     assert_eq!(host.state(id), Some(TcpStateName::Closed));
     let error = host.with_connection(id, |connection, _| connection.take_error());
     assert_eq!(error, Some(TcpError::TimedOut));
 }
 
-/// RFC9293-MUST-10
 #[test]
 fn syns_that_cross_make_one_connection() {
     for (theirs, scaled) in [(syn(), false), (syn().stamp(5, 0), false), (syn().stamp(5, 0), true)] {
@@ -406,6 +411,7 @@ fn syns_that_cross_make_one_connection() {
         // The peer's SYN-ACK, which crosses ours.
         let theirs = Seg { flags: F::SYN | F::ACK, ack: iss + 1, ..theirs };
         assert_eq!(host.take(&theirs), (None, None));
+        // RFC9293-MUST-10
         assert_eq!(host.state(id), Some(TcpStateName::Established));
         let mut peer =
             Peer { id, nxt: IRS + 1, una: iss + 1, stamps: theirs.options.timestamps.map(|s| s.value) };
@@ -427,7 +433,6 @@ fn a_lost_syn_ack_of_crossing_syns_is_repeated() {
     assert_eq!(host.sends_one(id).flags, F::SYN | F::ACK);
 }
 
-/// RFC7323-R1, RFC7323-R2, RFC7323-R6, RFC9293-REC-1
 #[test]
 fn windows_are_scaled_if_both_want_it_and_never_in_syns() {
     for (ours, theirs) in [(false, false), (false, true), (true, false), (true, true)] {
@@ -438,21 +443,24 @@ fn windows_are_scaled_if_both_want_it_and_never_in_syns() {
             ..TcpOptions::default()
         });
         let syn = host.sends_one(id);
+        // RFC7323-R2
         assert_eq!((syn.options.window_scale, syn.window), (ours.then_some(5), 65_535));
         let mut answer = Seg::new(F::SYN | F::ACK, IRS, syn.seq + 1).mss(1000).window(3_000);
         answer.options.window_scale = theirs.then_some(3);
         host.take(&answer);
         let both = ours && theirs;
+        // RFC7323-R1, RFC7323-R6: ours
         assert_eq!(host.sends_one(id).window, if both { 32_768 } else { 65_535 });
         host.write(id, &[1; 60_000]);
         let in_flight = |sent: Vec<Seg>| sent.iter().map(|seg| seg.data.len()).sum::<usize>();
+        // RFC7323-R2
         assert_eq!(in_flight(host.sends(id)), 3_000, "the window of the SYN-ACK is not scaled");
         host.take(&Seg::new(F::ACK, IRS + 1, syn.seq + 3_001).window(1_000));
+        // RFC7323-R1, RFC7323-R6: the peer's
         assert_eq!(in_flight(host.sends(id)), if both { 8_000 } else { 1_000 });
     }
 }
 
-/// RFC6298-R2
 #[test]
 fn the_handshake_gives_a_first_round_trip_time() {
     let mut host = Host::new();
@@ -464,7 +472,6 @@ fn the_handshake_gives_a_first_round_trip_time() {
     assert_eq!(info.rto, Duration::from_millis(230));
 }
 
-/// RFC6928-R2, RFC6298-R9
 #[test]
 fn a_syn_that_was_lost_twice_starts_with_one_segment() {
     for (losses, window) in [(0, 10 * 1460), (1, 10 * 1460), (2, 1460)] {
@@ -475,14 +482,15 @@ fn a_syn_that_was_lost_twice_starts_with_one_segment() {
         }
         host.take(&Seg::new(F::SYN | F::ACK, IRS, iss + 1).mss(MSS as u16));
         let info = host.layer.get(id).unwrap().info(host.now, &host.config.tcp, &host.memory);
+        // RFC6928-R2
         assert_eq!(info.snd_cwnd, window, "{losses} losses");
         // RFC 6298 5.7
         let rto = if losses == 0 { 200 } else { 3_000 };
+        // RFC6298-R9
         assert_eq!(info.rto.as_millis(), rto);
     }
 }
 
-/// RFC9293-MUST-8, RFC9293-SHLD-1
 #[test]
 fn initial_sequence_numbers_of_one_tuple_grow() {
     let mut host = Host::new();

@@ -30,7 +30,6 @@ fn settled(host: &mut Host) -> Peer {
     peer
 }
 
-/// RFC5961-R1
 #[test]
 fn a_reset_must_hit_the_next_sequence_number() {
     let edge = 65_535;
@@ -46,14 +45,15 @@ fn a_reset_must_hit_the_next_sequence_number() {
         let peer = host.established();
         let seq = SeqNumber(peer.nxt.0.wrapping_add(offset as u32));
         assert_eq!(host.take(&Seg::new(F::RST, seq, SeqNumber(0))), (dropped, None), "{offset}");
+        // RFC5961-R1
         assert_eq!(host.state(peer.id) == Some(TcpStateName::Closed), ends);
         let challenged = dropped == Some(DropReason::TcpChallengeReset);
+        // RFC5961-R1
         assert_eq!(host.sends(peer.id).len(), usize::from(challenged), "{offset}");
         assert_eq!(error(&mut host, peer.id), ends.then_some(TcpError::Reset));
     }
 }
 
-/// RFC9293-MUST-66, RFC9293-MUST-12
 #[test]
 fn a_reset_counts_also_when_the_window_is_closed() {
     let mut host = Host::new();
@@ -69,14 +69,15 @@ fn a_reset_counts_also_when_the_window_is_closed() {
     host.take(&last);
     assert_eq!(host.sends_one(peer.id).window, 0);
     assert_eq!(host.take(&peer.seg(F::RST)), (None, None));
+    // RFC9293-MUST-66
     assert_eq!(host.state(peer.id), Some(TcpStateName::Closed));
     // The data that had arrived is still there, then the error, then the end.
     assert_eq!(host.read(peer.id).len(), 65_535);
     let mut recv = || host.with_connection(peer.id, |connection, cx| connection.recv(cx, &mut [0]));
+    // RFC9293-MUST-12: an abort
     assert_eq!([recv(), recv(), recv()], [Err(TcpError::Reset), Ok(0), Ok(0)]);
 }
 
-/// RFC5961-R2
 #[test]
 fn a_syn_is_challenged_wherever_it_is() {
     for offset in [-5i32, 0, 5, 70_000] {
@@ -85,13 +86,13 @@ fn a_syn_is_challenged_wherever_it_is() {
         let seq = SeqNumber(peer.nxt.0.wrapping_add_signed(offset));
         host.take(&Seg::new(F::SYN, seq, SeqNumber(0)).data(b"garbage"));
         let challenge = host.sends_one(peer.id);
+        // RFC5961-R2
         assert_eq!((challenge.flags, challenge.ack, challenge.data.len()), (F::ACK, peer.nxt, 0));
         assert_eq!(host.state(peer.id), Some(TcpStateName::Established));
         assert_eq!(host.read(peer.id), b"");
     }
 }
 
-/// RFC5961-R4, RFC5961-R5, RFC9293-X-6
 #[test]
 fn challenges_are_limited_and_answers_to_data_are_not() {
     let mut host = Host::new();
@@ -101,6 +102,7 @@ fn challenges_are_limited_and_answers_to_data_are_not() {
         host.take(&Seg::new(F::RST, peer.nxt + 1, SeqNumber(0)));
         challenges += host.sends(peer.id).len();
     }
+    // RFC5961-R4
     assert_eq!(challenges, 2);
     host.pass(MS(600));
     host.take(&Seg::new(F::RST, peer.nxt + 1, SeqNumber(0)));
@@ -111,6 +113,7 @@ fn challenges_are_limited_and_answers_to_data_are_not() {
     host.sends(peer.id);
     for _ in 0..50 {
         assert_eq!(host.take(&old).0, Some(DropReason::TcpOutOfWindow));
+        // RFC9293-X-6
         assert_eq!(host.sends_one(peer.id).ack, peer.nxt, "its sender has missed our acknowledgement");
     }
 }
@@ -132,7 +135,6 @@ fn a_keep_alive_is_answered() {
     assert_eq!(host.read(peer.id), b"y");
 }
 
-/// RFC5961-R3, RFC9293-MAY-12
 #[test]
 fn text_with_an_unacceptable_acknowledgement_is_not_taken() {
     let mut host = Host::new();
@@ -142,18 +144,20 @@ fn text_with_an_unacceptable_acknowledgement_is_not_taken() {
     for (ack, taken) in [(peer.una + 1, false), (too_old, false), (too_old + 1, true)] {
         let seg = Seg::new(F::ACK, peer.nxt, ack).data(b"text");
         let (dropped, _) = host.take(&seg);
+        // RFC5961-R3, RFC9293-MAY-12
         assert_eq!(dropped.is_none(), taken);
         assert_eq!(host.read(peer.id) == b"text", taken);
+        // RFC5961-R3
         assert_eq!(host.sends(peer.id).len(), 1);
     }
 }
 
-/// RFC9293-X-8
 #[test]
 fn a_segment_without_an_acknowledgement_is_dropped() {
     let mut host = Host::new();
     let peer = host.established();
     let seg = Seg { flags: F::PSH | F::FIN, ..peer.ack() }.data(b"text");
+    // RFC9293-X-8
     assert_eq!(host.take(&seg), (Some(DropReason::TcpNoAck), None));
     assert_eq!(host.state(peer.id), Some(TcpStateName::Established));
 }
@@ -191,7 +195,6 @@ fn an_acknowledgement_of_what_was_never_sent_changes_nothing_while_closing() {
     }
 }
 
-/// RFC7323-R18, RFC7323-R19, RFC7323-R20
 #[test]
 fn the_peers_old_timestamps_are_refused() {
     let mut host = Host::new();
@@ -202,14 +205,18 @@ fn the_peers_old_timestamps_are_refused() {
     assert_eq!(host.sends_one(peer.id).options.timestamps.unwrap().echo, 1005);
     peer.stamps = Some(1004);
     let old = peer.data(b"old");
+    // RFC7323-R18
     assert_eq!(host.take(&old).0, Some(DropReason::TcpPaws));
+    // RFC7323-R18
     assert_eq!(host.sends(peer.id).len(), 1);
     assert_eq!(host.read(peer.id), b"new");
     // Resets are exempt, and 24 days later the clock may have gone round.
     host.pass(Duration::from_secs(25 * 24 * 3600));
+    // RFC7323-R20
     assert_eq!(host.take(&old), (None, None));
     assert_eq!(host.read(peer.id), b"old");
     peer.stamps = Some(1);
+    // RFC7323-R19
     assert_eq!(host.take(&peer.seg(F::RST)), (None, None));
     assert_eq!(host.state(peer.id), Some(TcpStateName::Closed));
 }
@@ -224,7 +231,6 @@ fn segments_without_the_timestamps_that_were_agreed_on_are_taken() {
     assert_eq!(host.read(peer.id), b"bare");
 }
 
-/// RFC7323-R11
 #[test]
 fn segments_without_timestamps_are_dropped_if_they_are_required() {
     let tcp = crate::transport::tcp::TcpConfig { require_timestamps: true, ..Default::default() };
@@ -232,7 +238,9 @@ fn segments_without_timestamps_are_dropped_if_they_are_required() {
     let mut peer = host.established_with(|syn| syn.stamp(1000, 0));
     let stamped = peer.data(b"stamped");
     let bare = Seg { options: Default::default(), ..stamped.clone() };
+    // RFC7323-R11
     assert_eq!(host.take(&bare), (Some(DropReason::TcpNoTimestamps), None));
+    // RFC7323-R11
     assert_eq!((host.sends(peer.id), host.state(peer.id)), (Vec::new(), Some(TcpStateName::Established)));
     host.take(&stamped);
     assert_eq!(host.read(peer.id), b"stamped");
@@ -241,7 +249,7 @@ fn segments_without_timestamps_are_dropped_if_they_are_required() {
     assert_eq!(host.state(peer.id), Some(TcpStateName::Closed));
 }
 
-/// RFC7323-R11: the third segment too.
+/// The third segment too.
 #[test]
 fn a_third_segment_without_timestamps_completes_nothing_if_they_are_required() {
     for required in [false, true] {
@@ -251,12 +259,12 @@ fn a_third_segment_without_timestamps_completes_nothing_if_they_are_required() {
         let syn = Seg::new(F::SYN, super::harness::IRS, SeqNumber(0)).stamp(1000, 0);
         let syn_ack = host.take(&syn).1.unwrap();
         let third = Seg::new(F::ACK, syn.seq + 1, syn_ack.seq + 1);
+        // RFC7323-R11: the third segment too
         assert_eq!(host.take(&third).0, required.then_some(DropReason::TcpNoTimestamps));
         assert_eq!(host.accept(listener).is_some(), !required);
     }
 }
 
-/// RFC7323-R10
 #[test]
 fn every_segment_has_timestamps_once_they_are_agreed_on() {
     let mut host = Host::new();
@@ -272,10 +280,10 @@ fn every_segment_has_timestamps_once_they_are_agreed_on() {
     sent.extend(host.sends(peer.id));
     host.with_connection(peer.id, |connection, cx| connection.shutdown(cx)).unwrap();
     sent.extend(host.sends(peer.id));
+    // RFC7323-R10
     assert!(sent.len() >= 5 && sent.iter().all(|seg| seg.options.timestamps.is_some()), "{sent:#?}");
 }
 
-/// RFC7323-R16, RFC7323-R17
 #[test]
 fn the_echo_is_the_timestamp_of_the_segment_that_advanced_the_edge() {
     let mut host = Host::new();
@@ -291,11 +299,12 @@ fn the_echo_is_the_timestamp_of_the_segment_that_advanced_the_edge() {
         host.sends_one(peer.id).options.timestamps.unwrap().echo
     };
     assert_eq!(echo(&mut host, &first), 1010);
+    // RFC7323-R16, RFC7323-R17
     assert_eq!(echo(&mut host, &third), 1010, "it lies behind a hole");
+    // RFC7323-R16
     assert_eq!(echo(&mut host, &second), 1020, "it fills the hole");
 }
 
-/// RFC9293-SHLD-31
 #[test]
 fn overlapping_and_repeated_text_is_delivered_once() {
     let mut host = Host::new();
@@ -318,7 +327,6 @@ fn overlapping_and_repeated_text_is_delivered_once() {
     assert_eq!(host.sends(peer.id).last().unwrap().ack, peer.nxt);
 }
 
-/// RFC9293-X-7
 #[test]
 fn text_beyond_the_window_is_cut_off_with_the_fin_behind_it() {
     let mut host = Host::new();
@@ -332,12 +340,12 @@ fn text_beyond_the_window_is_cut_off_with_the_fin_behind_it() {
     let seg = Seg { flags: F::ACK | F::FIN, ..peer.ack() }.data(&[2; MSS]);
     assert_eq!(host.take(&seg), (None, None));
     let ack = host.sends_one(peer.id);
+    // RFC9293-X-7
     assert_eq!((ack.ack, ack.window), (peer.nxt + 1295, 0));
     assert_eq!(host.state(peer.id), Some(TcpStateName::Established));
     assert_eq!(host.read(peer.id).len(), 65_535);
 }
 
-/// RFC5681-R6, RFC5681-R7, RFC9293-MAY-13
 #[test]
 fn each_segment_out_of_order_is_answered_by_a_duplicate() {
     let mut host = Host::new();
@@ -349,9 +357,12 @@ fn each_segment_out_of_order_is_answered_by_a_duplicate() {
         host.take(&seg);
     }
     let duplicates: Vec<SeqNumber> = host.sends(peer.id).iter().map(|seg| seg.ack).collect();
+    // RFC5681-R6, RFC5681-R10, RFC9293-MAY-13
     assert_eq!(duplicates, [hole.seq; 5]);
     host.take(&hole);
+    // RFC5681-R7
     assert_eq!(host.sends_one(peer.id).ack, peer.nxt, "at once, since it fills the hole");
+    // RFC9293-SHLD-31
     assert_eq!(host.read(peer.id).len(), 600);
 }
 
@@ -384,7 +395,6 @@ fn one_acknowledgement_of_progress_stands_for_the_duplicates_before_it() {
     assert_eq!(host.sends_one(peer.id).ack, peer.nxt + 1);
 }
 
-/// RFC9293-X-10
 #[test]
 fn a_fin_behind_a_hole_waits_for_it() {
     let mut host = Host::new();
@@ -392,11 +402,13 @@ fn a_fin_behind_a_hole_waits_for_it() {
     let hole = peer.data(b"hole");
     let last = Seg { flags: F::FIN | F::ACK, ..peer.data(b"last") };
     host.take(&last);
+    // RFC9293-X-10
     assert_eq!(host.state(peer.id), Some(TcpStateName::Established));
     assert_eq!(host.read(peer.id), b"");
     host.take(&hole);
     assert_eq!(host.state(peer.id), Some(TcpStateName::CloseWait));
     assert_eq!(host.read(peer.id), b"holelast");
+    // RFC9293-X-10
     assert_eq!(host.sends(peer.id).last().unwrap().ack, peer.nxt + 1);
     // Nothing may follow the end.
     peer.nxt += 1;
@@ -419,16 +431,17 @@ fn a_hole_is_filled_although_the_islands_have_taken_all_room() {
     assert_eq!(host.read(peer.id).len(), 1001);
 }
 
-/// RFC9293-SHLD-18, RFC9293-SHLD-19, RFC9293-MUST-40
 #[test]
 fn a_short_flow_of_single_segments_is_acknowledged_late_and_every_second_full_one_at_once() {
     let mut host = Host::new();
     let mut peer = settled(&mut host);
     let full = peer.data(&[1; MSS]);
     host.take(&full);
+    // RFC9293-SHLD-18
     assert_eq!(host.sends(peer.id), []);
     let full = peer.data(&[1; MSS]);
     host.take(&full);
+    // RFC9293-SHLD-19
     assert_eq!(host.sends_one(peer.id).ack, peer.nxt);
     host.read(peer.id);
     let begin = host.now;
@@ -436,6 +449,7 @@ fn a_short_flow_of_single_segments_is_acknowledged_late_and_every_second_full_on
     host.take(&short);
     assert_eq!(host.sends(peer.id), []);
     let (after, sent) = host.next_sent(peer.id).unwrap();
+    // RFC9293-MUST-40
     assert!(after >= MS(1) && after <= MS(41), "{after:?} after {begin}");
     assert_eq!((sent.len(), sent[0].ack), (1, peer.nxt));
 }
@@ -451,10 +465,10 @@ fn an_acknowledgement_rides_on_data_and_leaves_no_timer() {
     assert_eq!((reply.ack, &reply.data[..]), (peer.nxt, &b"reply"[..]));
     let ack = peer.acks(5);
     host.take(&ack);
+    // RFC6298-R7: all is acknowledged
     assert_eq!(host.next_sent(peer.id), None);
 }
 
-/// RFC9293-MUST-58, RFC9293-MUST-59
 #[test]
 fn a_batch_of_segments_is_worth_one_acknowledgement() {
     let mut host = Host::new();
@@ -463,6 +477,7 @@ fn a_batch_of_segments_is_worth_one_acknowledgement() {
         let seg = peer.data(&[1; MSS]);
         host.take(&seg);
     }
+    // RFC9293-MUST-58, RFC9293-MUST-59
     assert_eq!(host.sends_one(peer.id).ack, peer.nxt);
 }
 

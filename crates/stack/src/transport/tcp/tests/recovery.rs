@@ -156,7 +156,6 @@ fn reports_let_new_segments_out_before_the_loss_is_known() {
     assert_eq!(info(&host, id).snd_cwnd, before);
 }
 
-/// RFC2018-R6, RFC2018-R7, RFC6675-R5
 #[test]
 fn a_timeout_resends_the_first_and_then_only_what_was_not_reported() {
     let mut host = Host::new();
@@ -175,6 +174,7 @@ fn a_timeout_resends_the_first_and_then_only_what_was_not_reported() {
         let ack = report(&mut peer, first, if una == 5 { 7 } else { una }, &[(8, 9)]);
         again.extend(takes(&mut host, &ack, id, first));
     }
+    // RFC6675-R5
     assert_eq!(again, [1, 2, 3, 4, 7, 9], "5, 6 and 8 were reported");
     assert_eq!(info(&host, id).ca_state, "loss");
     let ack = report(&mut peer, first, 10, &[]);
@@ -182,7 +182,6 @@ fn a_timeout_resends_the_first_and_then_only_what_was_not_reported() {
     assert_eq!(info(&host, id).ca_state, "open");
 }
 
-/// RFC6298-R10
 #[test]
 fn the_timer_counts_from_the_retransmission() {
     let mut host = Host::new();
@@ -192,6 +191,7 @@ fn the_timer_counts_from_the_retransmission() {
     assert_eq!(takes(&mut host, &ack, peer.id, first), [0]);
     let rto = info(&host, peer.id).rto;
     let (waited, sent) = host.next_sent(peer.id).unwrap();
+    // RFC6298-R10
     assert!(waited >= rto && waited < rto + MS(1), "{waited:?} of {rto:?}");
     assert_eq!(sent[0].seq, first);
 }
@@ -212,6 +212,7 @@ fn a_receiver_that_gave_up_what_it_reported_gets_it_again_soon() {
     assert_eq!((sent[0].seq, info(&host, id).ca_state), (first + SEGMENT, "loss"));
     // Acknowledgements let the rest of it out.
     let ack = report(&mut peer, first, 2, &[]);
+    // RFC2018-R7
     assert_eq!(takes(&mut host, &ack, id, first), [2, 3]);
 }
 

@@ -45,8 +45,6 @@ fn take_error(host: &mut Host, peer: &Peer) -> Option<TcpError> {
 }
 
 /// First: check the sequence number. `<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>` answers what is not acceptable.
-///
-/// RFC9293-X-5, RFC9293-X-6
 #[test]
 fn first_a_segment_outside_of_the_window_is_answered_by_an_acknowledgement_and_dropped() {
     for state in STATES {
@@ -63,8 +61,10 @@ fn first_a_segment_outside_of_the_window_is_answered_by_an_acknowledgement_and_d
             let silent = state == TcpStateName::TimeWait && data.is_empty();
             assert_eq!(got.sent.len(), usize::from(!silent), "{context}");
             let taken = state == TcpStateName::TimeWait && !data.is_empty();
+            // RFC9293-X-5
             assert_eq!(got.dropped, (!taken).then_some(DropReason::TcpOutOfWindow), "{context}");
             for ack in got.sent {
+                // RFC9293-X-6
                 assert_eq!((ack.flags, ack.ack, ack.data.len()), (F::ACK, peer.nxt, 0), "{context}");
                 assert_eq!(ack.seq, all_sent(&host, &peer), "{context}");
             }
@@ -74,8 +74,6 @@ fn first_a_segment_outside_of_the_window_is_answered_by_an_acknowledgement_and_d
 }
 
 /// First, with a window of 0: no text is acceptable, the acknowledgement of a segment at RCV.NXT is.
-///
-/// RFC9293-X-5
 #[test]
 fn first_with_a_closed_window_a_probe_counts_for_its_acknowledgement_only() {
     for (flags, data, dropped) in [
@@ -92,6 +90,7 @@ fn first_with_a_closed_window_a_probe_counts_for_its_acknowledgement_only() {
         assert_eq!(host.sends(peer.id), []);
         let probe = Seg { flags, ..peer.ack() }.data(data);
         let got = outcome(&mut host, &peer, &probe);
+        // RFC9293-X-5
         assert_eq!((got.dropped, got.state), (dropped, Some(TcpStateName::Established)));
         let sent = got.sent.iter().find(|seg| !seg.data.is_empty()).expect("the probe opened the window");
         assert_eq!((&sent.data[..], sent.ack, sent.window), (&b"waits for the window"[..], peer.nxt, 0));
@@ -145,8 +144,6 @@ fn first_after_probes_that_crossed_the_acknowledgement_of_what_seems_old_counts(
 }
 
 /// Second: check the RST bit, in every state, at every edge, with an open and with a closed window.
-///
-/// RFC5961-R1, RFC9293-MUST-12, RFC1337-R1
 #[test]
 fn second_only_a_reset_at_rcv_nxt_resets() {
     for state in STATES {
@@ -167,12 +164,15 @@ fn second_only_a_reset_at_rcv_nxt_resets() {
                 let (exact, inside) = (offset == 0, (0..edge).contains(&offset));
                 if state == TcpStateName::TimeWait {
                     // RFC 1337: it would end the wait too early.
+                    // RFC1337-R1
                     assert_eq!((got.state, got.sent.len()), (Some(state), 0), "{context}");
                 } else if exact {
+                    // RFC5961-R1
                     assert_eq!((got.state, got.sent.len()), (Some(TcpStateName::Closed), 0), "{context}");
                 } else {
                     assert_eq!(got.state, Some(state), "{context}");
                     let challenges = usize::from(inside);
+                    // RFC5961-R1
                     assert_eq!(got.sent.len(), challenges, "{context}");
                     let reason =
                         if inside { DropReason::TcpChallengeReset } else { DropReason::TcpOutOfWindow };
@@ -184,7 +184,6 @@ fn second_only_a_reset_at_rcv_nxt_resets() {
     }
 }
 
-/// RFC9293-MUST-66
 #[test]
 fn second_with_a_closed_window_a_reset_at_rcv_nxt_resets() {
     for state in TAKE_TEXT {
@@ -193,6 +192,7 @@ fn second_with_a_closed_window_a_reset_at_rcv_nxt_resets() {
             let mut peer = bring_to(&mut host, state);
             close_window(&mut host, &mut peer);
             let got = outcome(&mut host, &peer, &Seg { flags: F::RST, seq: at(&peer, offset), ..peer.ack() });
+            // RFC9293-MUST-66
             assert_eq!(got.state == Some(TcpStateName::Closed), ends, "{state:?} at {offset}");
             assert_eq!(got.sent.len(), 0, "{state:?} at {offset}");
         }
@@ -200,8 +200,6 @@ fn second_with_a_closed_window_a_reset_at_rcv_nxt_resets() {
 }
 
 /// Second: what the program hears of a reset.
-///
-/// RFC9293-MUST-11
 #[test]
 fn second_a_reset_is_an_error_unless_everything_was_delivered() {
     use TcpStateName::{CloseWait, Closing, Established, FinWait1, FinWait2, LastAck, SynReceived};
@@ -217,17 +215,18 @@ fn second_a_reset_is_an_error_unless_everything_was_delivered() {
         let mut host = Host::new();
         let peer = bring_to(&mut host, state);
         host.take(&peer.seg(F::RST));
+        // RFC9293-MUST-11: the active side
         assert_eq!(take_error(&mut host, &peer), error, "{state:?}");
     }
 }
 
-/// RFC9293-SHLD-2
 #[test]
 fn second_a_reset_may_carry_text() {
     for state in [TcpStateName::Established, TcpStateName::CloseWait] {
         let mut host = Host::new();
         let peer = bring_to(&mut host, state);
         let got = outcome(&mut host, &peer, &peer.seg(F::RST).data(b"because"));
+        // RFC9293-SHLD-2
         assert_eq!((got.state, got.sent.len()), (Some(TcpStateName::Closed), 0));
         assert_eq!(host.read(peer.id), b"");
     }
@@ -235,8 +234,6 @@ fn second_a_reset_may_carry_text() {
 
 /// Fourth: check the SYN bit. Wherever it is, in whatever synchronized state, it is challenged, and what it
 /// carries is not taken.
-///
-/// RFC5961-R2
 #[test]
 fn fourth_a_syn_is_challenged_in_every_state() {
     for state in STATES {
@@ -254,6 +251,7 @@ fn fourth_a_syn_is_challenged_in_every_state() {
                 assert!(got.dropped.is_some(), "{context}");
                 assert_eq!(got.sent.len(), 1, "{context}");
                 let challenge = &got.sent[0];
+                // RFC5961-R2
                 assert_eq!((challenge.flags, challenge.ack), (F::ACK, peer.nxt), "{context}");
                 assert_eq!(host.read(peer.id), b"");
             }
@@ -275,8 +273,6 @@ fn fourth_a_syn_within_the_window_does_not_end_a_handshake() {
 }
 
 /// The peer has missed the third segment, and repeats its SYN-ACK.
-///
-/// RFC9293-X-21
 #[test]
 fn fourth_a_repeated_syn_ack_is_answered_by_an_acknowledgement() {
     let mut host = Host::new();
@@ -289,14 +285,13 @@ fn fourth_a_repeated_syn_ack_is_answered_by_an_acknowledgement() {
         host.pass(Duration::from_secs(1));
         assert_eq!(host.take(&syn_ack), (Some(DropReason::TcpOutOfWindow), None));
         let third = host.sends_one(id);
+        // RFC9293-X-21
         assert_eq!((third.flags, third.seq, third.ack), (F::ACK, iss + 1, IRS + 1));
         assert_eq!(host.state(id), Some(TcpStateName::Established));
     }
 }
 
 /// Fifth: check the ACK field. If the ACK bit is off, drop the segment and return.
-///
-/// RFC9293-X-8
 #[test]
 fn fifth_without_the_ack_bit_nothing_is_taken() {
     for state in STATES {
@@ -309,6 +304,7 @@ fn fifth_without_the_ack_bit_nothing_is_taken() {
             continue;
         }
         let nothing = Outcome { dropped: Some(DropReason::TcpNoAck), sent: std::vec![], state: Some(state) };
+        // RFC9293-X-8
         assert_eq!(got, nothing, "{state:?}");
         assert_eq!(host.read(peer.id), b"");
     }
@@ -338,8 +334,6 @@ fn fifth_in_syn_received_only_the_acknowledgement_of_the_syn_will_do() {
 
 /// Fifth: what acknowledges more than was sent, or is older than the largest window, draws an
 /// acknowledgement and brings nothing, neither text nor window nor FIN, in every synchronized state.
-///
-/// RFC5961-R3, RFC9293-MAY-12
 #[test]
 fn fifth_an_unacceptable_acknowledgement_brings_nothing_in_any_state() {
     for state in STATES.into_iter().skip(1) {
@@ -355,6 +349,7 @@ fn fifth_an_unacceptable_acknowledgement_brings_nothing_in_any_state() {
             let seg = Seg { flags: F::ACK | F::FIN, ack, ..peer.ack() }.data(b"text");
             let got = outcome(&mut host, &peer, &seg);
             let context = std::format!("{state:?} {beyond}: {got:?}");
+            // RFC5961-R3, RFC9293-MAY-12
             assert_eq!((got.dropped, got.state), (Some(DropReason::TcpBadAck), Some(state)), "{context}");
             assert_eq!(got.sent.len(), 1, "{context}");
             assert_eq!((got.sent[0].flags, got.sent[0].ack), (F::ACK, peer.nxt), "{context}");
@@ -364,8 +359,6 @@ fn fifth_an_unacceptable_acknowledgement_brings_nothing_in_any_state() {
 }
 
 /// Fifth: the acknowledgement of our FIN moves FIN-WAIT-1, CLOSING and LAST-ACK, and no other state.
-///
-/// RFC9293-X-12
 #[test]
 fn fifth_the_acknowledgement_of_our_fin_moves_the_states_that_wait_for_it() {
     use TcpStateName::{CloseWait, Closed, Closing, Established, FinWait1, FinWait2, LastAck, TimeWait};
@@ -382,13 +375,12 @@ fn fifth_the_acknowledgement_of_our_fin_moves_the_states_that_wait_for_it() {
         let peer = bring_to(&mut host, before);
         let ack = all_sent(&host, &peer);
         let got = outcome(&mut host, &peer, &Seg { ack, ..peer.ack() });
+        // RFC9293-X-12
         assert_eq!((got.state, got.sent), (Some(after), std::vec![]), "{before:?}");
     }
 }
 
 /// Fifth: SND.WND is that of the segment with the latest SND.WL1 and SND.WL2.
-///
-/// RFC9293-X-9
 #[test]
 fn fifth_an_old_segment_does_not_bring_back_an_old_window() {
     // Sequence and acknowledgement number relative to the segment that set the window, and whether the window
@@ -414,14 +406,13 @@ fn fifth_an_old_segment_does_not_bring_back_an_old_window() {
         // Window updates of acknowledgements that are older than SND.UNA are ignored too.
         let wnd = host.layer.get(peer.id).unwrap().snd.wnd;
         let expected = if counts && ack >= 0 { 3000 } else { 2000 };
+        // RFC9293-X-9
         assert_eq!(wnd, expected, "{seq} {ack}");
     }
 }
 
 /// Sixth: check the URG bit. Urgent data is delivered in line, whatever the pointer says, and in the states in
 /// which text is ignored nothing comes of it.
-///
-/// RFC9293-MUST-31
 #[test]
 fn sixth_urgent_data_is_delivered_in_line_wherever_the_pointer_points() {
     for state in STATES {
@@ -434,14 +425,13 @@ fn sixth_urgent_data_is_delivered_in_line_wherever_the_pointer_points() {
             host.take(&seg.data(b"text"));
             let taken = TAKE_TEXT.contains(&state) || state == TcpStateName::SynReceived;
             assert_eq!(host.read(peer.id) == b"text", taken, "{state:?} {urgent}");
+            // RFC9293-SHLD-13
             assert!(host.sends(peer.id).iter().all(|seg| !seg.flags.contains(F::URG) && seg.urgent == 0));
         }
     }
 }
 
 /// A pointer that reaches over many segments and beyond the window stops nothing.
-///
-/// RFC9293-MUST-31, RFC9293-SHLD-13
 #[test]
 fn sixth_urgent_data_of_any_length_flows() {
     let mut host = Host::new();
@@ -453,6 +443,7 @@ fn sixth_urgent_data_of_any_length_flows() {
         got += host.read(peer.id).len();
         host.sends(peer.id);
     }
+    // RFC9293-MUST-31
     assert_eq!(got, 100 * MSS);
     // Urgent data in a SYN and with a closed window is no more than other data.
     let seg = Seg { flags: F::ACK | F::URG | F::FIN, urgent: 1, ..peer.ack() };
@@ -461,8 +452,6 @@ fn sixth_urgent_data_of_any_length_flows() {
 
 /// Seventh: process the segment text, in ESTABLISHED, FIN-WAIT-1 and FIN-WAIT-2. In the others "this should
 /// not occur since a FIN has been received from the remote side. Ignore the segment text."
-///
-/// RFC9293-X-7
 #[test]
 fn seventh_text_is_taken_until_the_peer_has_ended_its_data() {
     for state in STATES {
@@ -481,8 +470,6 @@ fn seventh_text_is_taken_until_the_peer_has_ended_its_data() {
 }
 
 /// Eighth: check the FIN bit.
-///
-/// RFC9293-X-10, RFC9293-X-11, RFC9293-X-12
 #[test]
 fn eighth_the_peers_fin_moves_each_state_as_the_rfc_says() {
     use TcpStateName::{CloseWait, Closing, Established, FinWait1, FinWait2, LastAck, SynReceived, TimeWait};
@@ -501,8 +488,10 @@ fn eighth_the_peers_fin_moves_each_state_as_the_rfc_says() {
         let got = outcome(&mut host, &peer, &fin);
         assert_eq!(got.state, Some(after), "{before:?} {acks}");
         assert_eq!(got.sent.len(), 1, "{before:?} {acks}");
+        // RFC9293-X-10
         assert_eq!((got.sent[0].flags, got.sent[0].ack), (F::ACK, peer.nxt + 1), "{before:?} {acks}");
         let end = host.with_connection(peer.id, |connection, cx| connection.recv(cx, &mut [0]));
+        // RFC9293-MUST-12: an orderly end
         assert_eq!(end, Ok(0), "{before:?}: any RECEIVE returns with the end");
     }
     // The FIN again: "remain in the state", and its sender, who missed our acknowledgement, gets another.
@@ -512,6 +501,7 @@ fn eighth_the_peers_fin_moves_each_state_as_the_rfc_says() {
         let again = Seg { flags: F::FIN | F::ACK, seq: at(&peer, -1), ..peer.ack() };
         let got = outcome(&mut host, &peer, &again);
         assert_eq!(got.state, Some(state));
+        // RFC9293-X-11
         assert_eq!((got.sent.len(), got.sent[0].ack), (1, peer.nxt), "{state:?}");
     }
 }

@@ -38,7 +38,6 @@ fn answer(host: &mut Host, peer: &Peer, at: u32, len: usize) -> Vec<(i32, i32)> 
     blocks(&host.sends_one(peer.id))
 }
 
-/// RFC2018-R1, RFC2018-R2, RFC9293-MAY-3
 #[test]
 fn blocks_are_sent_when_both_ends_permit_them_whichever_opened() {
     for (ours, theirs) in [(true, true), (true, false), (false, true), (false, false)] {
@@ -56,7 +55,9 @@ fn blocks_are_sent_when_both_ends_permit_them_whichever_opened() {
         let passive = host.accept(listener).unwrap();
         host.take(&Seg::new(F::ACK, IRS + 11, syn_ack.seq + 1).data(b"behind"));
         let duplicate = host.sends_one(passive);
+        // RFC2018-R1
         assert!(!duplicate.options.sack_permitted);
+        // RFC2018-R2
         assert_eq!(duplicate.options.sack.len(), usize::from(both), "{ours} {theirs}");
 
         let mut host = Host::new();
@@ -64,13 +65,13 @@ fn blocks_are_sent_when_both_ends_permit_them_whichever_opened() {
         let syn = host.sends_one(active);
         assert_eq!(syn.options.sack_permitted, ours);
         host.take(&offer(Seg::new(F::SYN | F::ACK, IRS, syn.seq + 1)));
+        // RFC2018-R1
         assert!(!host.sends_one(active).options.sack_permitted);
         host.take(&Seg::new(F::ACK, IRS + 11, syn.seq + 1).data(b"behind"));
         assert_eq!(host.sends_one(active).options.sack.len(), usize::from(both), "{ours} {theirs}");
     }
 }
 
-/// RFC2018-R1
 #[test]
 fn crossing_syns_permit_what_both_have() {
     for theirs in [true, false] {
@@ -84,7 +85,6 @@ fn crossing_syns_permit_what_both_have() {
     }
 }
 
-/// RFC2018-R3, RFC2018-R4
 #[test]
 fn the_block_of_the_last_segment_comes_first_and_then_the_latest_that_fit() {
     for (stamps, most) in [(true, 3), (false, 4)] {
@@ -103,6 +103,7 @@ fn the_block_of_the_last_segment_comes_first_and_then_the_latest_that_fit() {
         ];
         for (at, mut expected) in all {
             expected.truncate(most);
+            // RFC2018-R3, RFC2018-R4
             assert_eq!(answer(&mut host, &peer, at, 10), expected, "at {at}, timestamps {stamps}");
         }
         // What is delivered is reported no more, and what was pushed out of the report comes back.
@@ -114,7 +115,6 @@ fn the_block_of_the_last_segment_comes_first_and_then_the_latest_that_fit() {
     }
 }
 
-/// RFC2018-R5
 #[test]
 fn data_carries_the_report_too_and_leaves_room_for_it() {
     let mut host = Host::new();
@@ -126,6 +126,7 @@ fn data_carries_the_report_too_and_leaves_room_for_it() {
     host.write(peer.id, &[1; 3 * MSS]);
     let sent = host.sends(peer.id);
     for seg in &sent {
+        // RFC2018-R5
         assert_eq!(seg.options.sack.len(), 3);
         assert!(20 + 20 + seg.options.encoded_len() + seg.data.len() <= 1500, "{}", seg.data.len());
     }

@@ -53,12 +53,12 @@ fn duplicates(host: &mut Host, peer: &Peer, n: usize) -> Vec<Seg> {
     sent
 }
 
-/// RFC6928-R1, RFC5681-R1
 #[test]
 fn the_initial_window_is_ten_segments() {
     let mut host = Host::new();
     let mut peer = host.established();
     host.write(peer.id, &[0; 40 * MSS]);
+    // RFC6928-R1, RFC5681-R1
     assert_eq!(lens(&host.sends(peer.id)), [MSS; 10]);
     // Each acknowledgement of two lets four out.
     let ack = peer.acks(2 * MSS as u32);
@@ -91,17 +91,16 @@ fn a_send_buffer_beyond_what_sequence_numbers_compare_is_cut() {
     assert_eq!(room, 1 << 30);
 }
 
-/// RFC9293-MUST-61
 #[test]
 fn the_last_data_is_pushed() {
     let mut host = Host::new();
     let peer = host.established();
     host.write(peer.id, &[0; 2 * MSS + 1]);
     let pushed: Vec<bool> = host.sends(peer.id).iter().map(|seg| seg.flags.contains(F::PSH)).collect();
+    // RFC9293-MUST-61
     assert_eq!(pushed, [false, false, true]);
 }
 
-/// RFC9293-SHLD-7
 #[test]
 fn nagle_lets_one_short_segment_be_on_its_way() {
     let mut host = Host::new();
@@ -110,6 +109,7 @@ fn nagle_lets_one_short_segment_be_on_its_way() {
     assert_eq!(lens(&host.sends(peer.id)), [3]);
     host.write(peer.id, b"two");
     host.write(peer.id, b"three");
+    // RFC9293-SHLD-7
     assert_eq!(lens(&host.sends(peer.id)), []);
     let ack = peer.acks(3);
     host.take(&ack);
@@ -146,7 +146,6 @@ fn a_short_segment_does_not_wait_for_one_that_was_acknowledged_gigabytes_ago() {
     assert_eq!(lens(&host.sends(peer.id)), [100]);
 }
 
-/// RFC9293-MUST-17
 #[test]
 fn nodelay_sends_short_segments_at_once() {
     let mut host = Host::new();
@@ -154,6 +153,7 @@ fn nodelay_sends_short_segments_at_once() {
     host.with_connection(peer.id, |connection, cx| connection.set_nodelay(cx, true));
     for _ in 0..3 {
         host.write(peer.id, b"x");
+        // RFC9293-MUST-17
         assert_eq!(lens(&host.sends(peer.id)), [1]);
     }
 }
@@ -171,7 +171,6 @@ fn what_is_left_at_the_end_goes_at_once_with_the_fin() {
     assert_eq!(sent[1].flags, F::ACK | F::FIN | F::PSH);
 }
 
-/// RFC9293-MUST-16, RFC6691-R1
 #[test]
 fn segments_fit_the_path_whatever_options_they_have() {
     for stamps in [false, true] {
@@ -189,7 +188,9 @@ fn segments_fit_the_path_whatever_options_they_have() {
             assert!(!sent.is_empty());
             for seg in sent {
                 let options = seg.options.encoded_len();
+                // RFC9293-MUST-16
                 assert!(20 + 20 + options + seg.data.len() <= mtu);
+                // RFC9293-MUST-16, RFC6691-R1
                 assert!(options + seg.data.len() <= usize::from(peer_mss).max(48 + 12), "{peer_mss} {seg:?}");
             }
         }
@@ -215,13 +216,13 @@ fn a_super_segment_is_whole_segments_within_half_of_the_window() {
     assert_eq!(info(&host, peer.id).bytes_sent, 100 * MSS as u64 + 7);
 }
 
-/// RFC5681-R8
 #[test]
 fn three_duplicates_repeat_the_first_segment_once() {
     let mut host = with_reno();
     let mut peer = in_flight(&mut host, 10);
     assert_eq!(duplicates(&mut host, &peer, 2), []);
     let again = duplicates(&mut host, &peer, 1);
+    // RFC5681-R8
     assert_eq!((lens(&again), again[0].seq), (std::vec![MSS], peer.una));
     assert_eq!(info(&host, peer.id).snd_ssthresh, Some(5 * MSS as u64));
     assert_eq!(duplicates(&mut host, &peer, 6), []);
@@ -232,7 +233,6 @@ fn three_duplicates_repeat_the_first_segment_once() {
     assert_eq!(info.snd_cwnd, 5 * MSS as u64);
 }
 
-/// RFC3042-R1
 #[test]
 fn duplicates_let_new_segments_out_during_recovery() {
     let mut host = with_reno();
@@ -240,6 +240,7 @@ fn duplicates_let_new_segments_out_during_recovery() {
     host.write(peer.id, &[2; 20 * MSS]);
     assert_eq!(host.sends(peer.id), []);
     // The first two duplicates let one more out each (RFC 3042).
+    // RFC3042-R1
     assert_eq!(duplicates(&mut host, &peer, 2).len(), 2);
     assert_eq!(duplicates(&mut host, &peer, 1)[0].seq, peer.una);
     // Of 12 outstanding segments 3 have arrived. Half of the window of 11 may be in flight: what the first
@@ -250,7 +251,6 @@ fn duplicates_let_new_segments_out_during_recovery() {
     assert_eq!(sent.len(), 4);
 }
 
-/// RFC5681-R8
 #[test]
 fn a_window_update_is_no_duplicate() {
     let mut host = Host::new();
@@ -259,6 +259,7 @@ fn a_window_update_is_no_duplicate() {
         host.take(&peer.ack().window(30_000 + window));
         assert_eq!(host.sends(peer.id), []);
     }
+    // RFC5681-R8
     assert_eq!(info(&host, peer.id).dup_acks, 0);
     // Nor is one with data.
     let mut peer = peer;
@@ -266,6 +267,7 @@ fn a_window_update_is_no_duplicate() {
         let seg = peer.data(b"x").window(30_299);
         host.take(&seg);
     }
+    // RFC5681-R8
     assert_eq!(info(&host, peer.id).dup_acks, 0);
 }
 
@@ -281,7 +283,6 @@ fn hundreds_of_duplicates_do_no_harm() {
     assert!(!host.sends(peer.id).is_empty());
 }
 
-/// RFC6298-R5, RFC6298-R6, RFC6298-R8, RFC5681-R4
 #[test]
 fn a_timeout_starts_over_with_one_segment_and_backs_off() {
     let mut host = Host::new();
@@ -291,11 +292,13 @@ fn a_timeout_starts_over_with_one_segment_and_backs_off() {
     let mut waited = Vec::new();
     for _ in 0..8 {
         let (after, sent) = host.next_sent(peer.id).unwrap();
+        // RFC6298-R8
         assert_eq!((lens(&sent), sent[0].seq), (std::vec![MSS], peer.una));
         waited.push(after);
     }
     for (number, after) in waited.iter().enumerate() {
         let wanted = (rto * (1 << number)).min(Duration::from_secs(120));
+        // RFC6298-R5, RFC6298-R8, RFC9293-MUST-19
         assert!(
             *after >= wanted - TICK * 2 && *after <= wanted + TICK * 2,
             "{number}: {after:?}, not {wanted:?}"
@@ -304,7 +307,9 @@ fn a_timeout_starts_over_with_one_segment_and_backs_off() {
     // An answer that could be to any of them ends no back-off.
     let ack = peer.acks(MSS as u32);
     host.take(&ack);
+    // RFC6298-R6, RFC9293-MUST-18: Karn's rule
     assert_eq!(info(&host, peer.id).backoff, 8);
+    // RFC9293-MUST-19, RFC5681-R4
     assert_eq!(lens(&host.sends(peer.id)), [MSS, MSS], "slow start over what is lost");
     let ack = peer.acks(4 * MSS as u32);
     host.take(&ack);
@@ -316,7 +321,6 @@ fn a_timeout_starts_over_with_one_segment_and_backs_off() {
     assert_eq!((info(&host, peer.id).backoff, info(&host, peer.id).ca_state), (0, "open"));
 }
 
-/// RFC6298-R7
 #[test]
 fn duplicates_do_not_push_the_timer_and_progress_does() {
     for progress in [false, true] {
@@ -328,11 +332,11 @@ fn duplicates_do_not_push_the_timer_and_progress_does() {
         let rto = info(&host, peer.id).rto;
         let (after, _) = host.next_sent(peer.id).unwrap();
         let wanted = if progress { rto } else { MS(100) };
+        // RFC6298-R7
         assert!(after >= wanted - TICK && after <= wanted + TICK * 2, "{after:?}, not {wanted:?}");
     }
 }
 
-/// RFC9293-MUST-20, RFC9293-SHLD-11
 #[test]
 fn an_outage_shorter_than_the_user_timeout_is_survived_and_a_longer_one_ends_it() {
     let mut host = Host::new();
@@ -348,13 +352,14 @@ fn an_outage_shorter_than_the_user_timeout_is_survived_and_a_longer_one_ends_it(
     host.sends(peer.id);
     let begin = host.now;
     while host.next_sent(peer.id).is_some() {}
+    // RFC9293-MUST-20
     assert_eq!(host.state(peer.id), Some(TcpStateName::Closed));
+    // RFC9293-SHLD-11
     assert_eq!((host.now - begin).as_secs(), 15 * 60);
     let error = host.with_connection(peer.id, |connection, _| connection.take_error());
     assert_eq!(error, Some(TcpError::TimedOut));
 }
 
-/// RFC5681-R9
 #[test]
 fn a_pause_closes_the_congestion_window_to_its_initial_size() {
     let mut host = Host::new();
@@ -364,6 +369,7 @@ fn a_pause_closes_the_congestion_window_to_its_initial_size() {
     assert!(info(&host, peer.id).snd_cwnd > 14_600);
     host.pass(Duration::from_secs(3));
     host.write(peer.id, &[0; 30 * MSS]);
+    // RFC5681-R9
     assert_eq!(host.sends(peer.id).len(), 10);
 }
 
@@ -391,7 +397,6 @@ fn window_limited(host: &mut Host, window: u16) -> Peer {
     peer
 }
 
-/// RFC9293-MUST-36, RFC9293-MUST-37, RFC9293-SHLD-29, RFC9293-SHLD-30
 #[test]
 fn a_closed_window_is_probed_with_doubling_for_as_long_as_the_peer_answers() {
     let mut host = Host::new();
@@ -400,18 +405,20 @@ fn a_closed_window_is_probed_with_doubling_for_as_long_as_the_peer_answers() {
     let mut waited = Vec::new();
     for _ in 0..15 {
         let (after, sent) = host.next_sent(peer.id).unwrap();
+        // RFC9293-MUST-36
         assert_eq!((lens(&sent), sent[0].seq), (std::vec![1], peer.una));
         host.take(&peer.ack().window(0));
         assert_eq!(host.sends(peer.id), []);
         waited.push(after.as_millis());
     }
+    // RFC9293-SHLD-30
     assert!(waited.windows(2).all(|pair| pair[1] / pair[0] == 2 || pair[1] >= 59_999), "{waited:?}");
     assert_eq!(waited.last(), Some(&60_000));
+    // RFC9293-MUST-37
     assert_eq!(host.state(peer.id), Some(TcpStateName::Established));
     assert_eq!(info(&host, peer.id).snd_cwnd, 10 * MSS as u64, "no sign of congestion");
 }
 
-/// RFC9293-MUST-37
 #[test]
 fn a_window_that_closes_over_data_in_flight_holds_the_connection_as_long_as_the_peer_answers() {
     let mut host = Host::new();
@@ -422,6 +429,7 @@ fn a_window_that_closes_over_data_in_flight_holds_the_connection_as_long_as_the_
         host.next_sent(peer.id).expect("the first byte again");
         host.take(&peer.ack().window(0));
     }
+    // RFC9293-MUST-37
     assert_eq!(host.state(peer.id), Some(TcpStateName::Established));
 }
 
@@ -487,7 +495,6 @@ fn without_data_there_are_no_probes() {
     assert_eq!(host.next_sent(peer.id), None);
 }
 
-/// RFC9293-X-16
 #[test]
 fn a_fin_behind_a_closed_window_is_the_probe() {
     let mut host = Host::new();
@@ -497,6 +504,7 @@ fn a_fin_behind_a_closed_window_is_the_probe() {
     let ack = peer.acks(1).window(0);
     host.take(&ack);
     host.with_connection(peer.id, |connection, cx| connection.shutdown(cx)).unwrap();
+    // RFC9293-X-16
     assert_eq!(host.state(peer.id), Some(TcpStateName::FinWait1));
     assert_eq!(host.sends(peer.id), []);
     let (_, sent) = host.next_sent(peer.id).unwrap();
@@ -522,13 +530,14 @@ fn a_fin_behind_a_closed_window_goes_when_it_opens() {
     assert_eq!(host.sends_one(peer.id).flags, F::FIN | F::ACK);
 }
 
-/// RFC9293-MUST-38, RFC9293-X-17
 #[test]
 fn a_sliver_of_a_window_is_not_used_before_the_persist_timer() {
     let mut host = Host::new();
     let peer = window_limited(&mut host, 400);
+    // RFC9293-MUST-38, RFC9293-X-17
     assert_eq!(host.sends(peer.id), [], "less than a segment and than half of the largest window");
     let (_, sent) = host.next_sent(peer.id).unwrap();
+    // RFC9293-X-17: the override timer
     assert_eq!(lens(&sent), [400]);
     // The window opens before the timer fires.
     let mut host = Host::new();
@@ -538,7 +547,6 @@ fn a_sliver_of_a_window_is_not_used_before_the_persist_timer() {
     assert_eq!(lens(&host.sends(peer.id)).iter().sum::<usize>(), 10 * MSS);
 }
 
-/// RFC9293-MUST-34, RFC9293-MUST-35, RFC9293-SHLD-15
 #[test]
 fn a_window_that_closes_over_data_in_flight_stops_the_retransmissions_at_its_edge() {
     let mut host = Host::new();
@@ -549,6 +557,7 @@ fn a_window_that_closes_over_data_in_flight_stops_the_retransmissions_at_its_edg
         let (_, segs) = host.next_sent(peer.id).unwrap();
         sent.extend(segs);
     }
+    // RFC9293-MUST-34, RFC9293-MUST-35
     assert_eq!(lens(&sent), [1; 6], "one byte that asks, and nothing beyond the window");
 }
 
@@ -574,7 +583,6 @@ fn the_window_reopens_with_an_update_at_once() {
     assert_eq!((update.ack, update.window), (peer.nxt, 65_535));
 }
 
-/// RFC5927-R1, RFC9293-X-24
 #[test]
 fn a_smaller_path_cuts_new_segments_and_repeats_the_lost_ones_without_a_congestion_response() {
     use crate::packet::{IcmpErrorFor, IcmpErrorKind};
@@ -594,11 +602,13 @@ fn a_smaller_path_cuts_new_segments_and_repeats_the_lost_ones_without_a_congesti
     };
     for (seq, believed) in [(peer.una - 1, false), (peer.una + 5 * MSS as u32, false), (peer.una, true)] {
         let (mut cx, layer) = host.parts();
+        // RFC5927-R1
         assert_eq!(layer.handle_icmp_error(&mut cx, &error(seq)), believed);
     }
     host.path = Path { mtu: 1000, max_bytes: 1000, max_segments: 1 };
     let again = host.sends(peer.id);
     assert_eq!(again[0].seq, peer.una);
+    // RFC9293-X-24
     assert!(again.iter().all(|seg| seg.data.len() <= 960));
     assert_eq!(again.iter().map(|seg| seg.data.len()).sum::<usize>(), 5 * MSS);
     assert_eq!((info(&host, peer.id).snd_cwnd, info(&host, peer.id).ca_state), (cwnd, "open"));
@@ -607,7 +617,6 @@ fn a_smaller_path_cuts_new_segments_and_repeats_the_lost_ones_without_a_congesti
     assert_eq!(host.next_sent(peer.id), None);
 }
 
-/// RFC5927-R1, RFC5927-R2, RFC9293-MUST-54, RFC9293-MUST-56
 #[test]
 fn soft_errors_end_a_connection_attempt_and_only_explain_the_end_of_a_connection() {
     use crate::packet::{IcmpErrorFor, IcmpErrorKind};
@@ -631,7 +640,9 @@ fn soft_errors_end_a_connection_attempt_and_only_explain_the_end_of_a_connection
         let id = host.connect(super::harness::plain());
         let iss = host.sends_one(id).seq;
         let (mut cx, layer) = host.parts();
+        // RFC5927-R1
         assert!(!layer.handle_icmp_error(&mut cx, &error(kind, iss + 1)));
+        // RFC9293-MUST-54
         assert!(layer.handle_icmp_error(&mut cx, &error(kind, iss)));
         let got = host.with_connection(id, |connection, _| connection.take_error());
         assert_eq!(got, Some(wanted));
@@ -640,9 +651,11 @@ fn soft_errors_end_a_connection_attempt_and_only_explain_the_end_of_a_connection
         let peer = in_flight(&mut host, 1);
         let (mut cx, layer) = host.parts();
         assert!(layer.handle_icmp_error(&mut cx, &error(kind, peer.una)));
+        // RFC5927-R2
         assert_eq!(host.state(peer.id), Some(TcpStateName::Established));
         while host.next_sent(peer.id).is_some() {}
         let got = host.with_connection(peer.id, |connection, _| connection.take_error());
+        // RFC9293-MUST-47, RFC9293-SHLD-25
         assert_eq!(got, Some(wanted));
     }
 }
@@ -682,7 +695,6 @@ fn records_say_why_each_segment_left_and_what_held_the_sender_back() {
     assert_eq!(limits, [Limit::Application, Limit::CongestionWindow]);
 }
 
-/// RFC6298-R4
 #[test]
 fn strict_timeouts_are_a_setting() {
     let tcp = TcpConfig { min_rto: Duration::from_secs(1), ..TcpConfig::default() };

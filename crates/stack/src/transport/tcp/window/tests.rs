@@ -11,7 +11,6 @@ fn model(seq: u32, len: u32, nxt: u32, wnd: u32) -> bool {
     }
 }
 
-/// RFC9293-X-5
 #[test]
 fn acceptable_is_what_the_set_definition_says() {
     for nxt in [0u32, 1, 100, (1 << 31) - 2, 1 << 31, u32::MAX - 2, u32::MAX] {
@@ -19,6 +18,7 @@ fn acceptable_is_what_the_set_definition_says() {
             for offset in -9i32..10 {
                 let seq = nxt.wrapping_add_signed(offset);
                 let got = acceptable(SeqNumber(seq), len, SeqNumber(nxt), wnd);
+                // RFC9293-X-5
                 assert_eq!(got, model(seq, len, nxt, wnd), "seq {seq} len {len} nxt {nxt} wnd {wnd}");
             }
         }
@@ -35,17 +35,17 @@ fn space(buffer: usize) -> ReceiveSpace {
     space
 }
 
-/// RFC7323-R2
 #[test]
 fn the_window_of_a_syn_is_not_scaled_and_the_next_one_is() {
     let mut space = space(1 << 20);
+    // RFC7323-R2
     assert_eq!(space.announce(0, true), 65_535);
     assert_eq!(space.window(), 65_535);
     assert_eq!(space.announce(0, false), 32_768);
+    // RFC9293-REC-1: the receive window
     assert_eq!(space.window(), 1 << 20);
 }
 
-/// RFC9293-MUST-39, RFC9293-X-18
 #[test]
 fn the_right_edge_moves_by_a_segment_or_not_at_all() {
     let mut space = space(10_000);
@@ -53,11 +53,11 @@ fn the_right_edge_moves_by_a_segment_or_not_at_all() {
     space.nxt += 5_000;
     assert_eq!(space.announce(5_000, false), 5_000);
     for (queued, window) in [(4_500, 5_000), (4_001, 5_000), (4_000, 6_000), (0, 10_000)] {
+        // RFC9293-MUST-39, RFC9293-X-18
         assert_eq!(space.announce(queued, false), window, "{queued} queued");
     }
 }
 
-/// RFC7323-R7, RFC7323-R8, RFC9293-SHLD-14
 #[test]
 fn tiny_segments_do_not_push_the_window_along() {
     // The unit is 32 bytes; segments of 4 bytes, and nobody reads.
@@ -72,6 +72,7 @@ fn tiny_segments_do_not_push_the_window_along() {
         let field = space.announce(queued, false);
         assert!(u32::from(field) << space.shift <= space.window());
         assert!((u32::from(field) << space.shift) + 32 > space.window());
+        // RFC7323-R7, RFC7323-R8, RFC9293-SHLD-14
         assert_eq!(space.adv, edge);
     }
     assert_eq!(space.nxt.distance_from(start), 1 << 20);

@@ -145,7 +145,6 @@ fn after_a_timeout_no_recovery_starts_until_what_was_sent_before_it_is_acknowled
     assert_eq!(sender.ack(10, &[(11, 15)]), Finding::Loss(sender.seq(10)), "it was sent after the timeout");
 }
 
-/// RFC2018-R6
 #[test]
 fn a_timeout_sends_the_first_again_though_it_had_been_reported() {
     let mut sender = Sender::with_segments(5);
@@ -153,6 +152,7 @@ fn a_timeout_sends_the_first_again_though_it_had_been_reported() {
     sender.una = sender.seq(1);
     sender.recovery.board(ISS).advance(ISS + 1 + MSS);
     sender.recovery.on_timeout(sender.una, sender.nxt);
+    // RFC2018-R6
     assert_eq!(sender.sends_again(), [1, 2, 3, 4]);
 }
 
@@ -193,7 +193,6 @@ fn what_was_too_large_is_sent_again_and_starts_no_recovery() {
     assert_eq!(sender.ack(10, &[(11, 14)]), Finding::Loss(sender.seq(10)));
 }
 
-/// RFC2018-R9
 #[test]
 fn blocks_that_cannot_be_are_ignored() {
     let mut sender = Sender::with_segments(10);
@@ -214,6 +213,7 @@ fn blocks_that_cannot_be_are_ignored() {
     for (left, right, why) in impossible {
         assert_eq!(sender.ack_blocks(una, &[SackBlock { left, right }], false), Finding::Nothing);
         assert_eq!(sender.in_flight(), 8, "{why}");
+        // RFC2018-R9
         assert!(sender.recovery.board.is_none(), "{why}");
     }
 }
