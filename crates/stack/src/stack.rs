@@ -237,6 +237,13 @@ impl Stack {
         hop.map(|_| ()).ok_or(Unroutable::NoRoute)
     }
 
+    /// Whether a packet to `remote` is for everybody on the link that it leaves by.
+    pub(crate) fn is_broadcast(&self, remote: IpAddr, scope: u32) -> bool {
+        let IpAddr::V4(v4) = remote else { return false };
+        let hop = internet_transmit::route(&self.internet, None, remote, self.zone(scope));
+        v4.is_broadcast() || hop.is_some_and(|hop| self.internet.is_broadcast(hop.interface, remote))
+    }
+
     /// Whether sockets may be bound to `address`: it is an address of ours that may be used, or in a network
     /// that is [routed here](Stack::add_local_prefix).
     pub fn is_local(&self, address: IpAddr) -> bool {

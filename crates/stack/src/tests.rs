@@ -21,6 +21,7 @@ mod path_mtu;
 mod records;
 mod reuse;
 mod scarce_memory;
+mod segments;
 mod suspended;
 mod walk;
 

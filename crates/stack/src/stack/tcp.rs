@@ -36,9 +36,10 @@ impl Stack {
             options.interface = InterfaceId::from_scope_id(zone, self.internet.interfaces.len());
         }
         let scope = options.interface.map_or(zone, InterfaceId::scope_id);
-        // RFC 9293 3.9.2.3, MUST-46: no connection to a group or to nobody. Port 0 is nobody's either.
+        // RFC 9293 3.9.2.3, MUST-46: no connection to a group, to a whole link or to nobody. Port 0 is nobody's either.
         let nobody = remote.ip().is_unspecified() || remote.ip().is_multicast() || remote.port() == 0;
-        if nobody || local.is_some_and(|local| local.is_ipv4() != remote.is_ipv4()) {
+        let many = self.is_broadcast(remote.ip(), scope);
+        if nobody || many || local.is_some_and(|local| local.is_ipv4() != remote.is_ipv4()) {
             return Err(ConnectError::NoRoute);
         }
         let address = match local.map(|local| local.ip()).filter(|ip| !ip.is_unspecified()) {
