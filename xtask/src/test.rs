@@ -6,7 +6,7 @@ use std::{env, fs};
 
 use anyhow::{Context, Result, bail};
 
-use crate::{arrows, cargo, packages, root, sockets, step, swarm};
+use crate::{arrows, cargo, packages, requirements, root, sockets, step, swarm};
 
 /// Set-up, then each check in turn; stops at the first that fails.
 pub fn run() -> Result<()> {
@@ -18,6 +18,7 @@ pub fn run() -> Result<()> {
     timed("set-up", packages::install_missing)?;
     timed("arrows between crates", || arrows::check(&root()))?;
     timed("table of sockets", || sockets::check(&root()))?;
+    timed("requirements", || requirements::check(&root()))?;
     timed("format", || {
         step(cargo().args(["fmt", "--all", "--check"]))?;
         // The fuzzer is a workspace of its own, since it needs another compiler.

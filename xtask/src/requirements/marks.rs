@@ -18,6 +18,8 @@ const FOLDERS: [&str; 5] = ["crates", "tests", "fuzz", "bench", "xtask"];
 pub enum Stands {
     /// At an assertion, or at the line of a packet script.
     AtAssertion,
+    /// In the head of a packet script.
+    InHead,
     /// Above a whole test.
     AboveTest,
 }
@@ -96,24 +98,27 @@ impl Marks {
         }
     }
 
-    /// A packet script asserts with every line: a mark stands above one, or behind one.
+    /// A packet script asserts with every line: a mark stands above one, or behind one, or in the head for the
+    /// script as a whole. It may be a part of a sentence there.
     pub fn read_script(&mut self, file: &Path, text: &str, list: &List) {
         let test = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         let lines: Vec<(&str, Option<&str>)> = text.lines().map(script_line).collect();
+        let begin = lines.iter().position(|(code, _)| !code.is_empty()).unwrap_or(lines.len());
         for (at, (_, comment)) in lines.iter().enumerate() {
-            let Some(comment) = comment else { continue };
-            match ids(comment, list) {
-                Ok(ids) if ids.is_empty() => {}
-                Ok(ids) => {
-                    let Some(shows) = (at..lines.len()).find(|at| !lines[*at].0.is_empty()) else {
-                        self.wrong(file, at, &format!("{}: nothing follows", ids.join(", ")));
-                        continue;
-                    };
-                    let place = Place { test: test.clone(), stands: Stands::AtAssertion, shows };
-                    self.add(file, at, list, ids, &place, text);
-                }
-                Err(why) => self.wrong(file, at, &why),
+            let words = words(comment.unwrap_or_default());
+            let ids: Vec<String> = words.filter(|word| list.looks_like_id(word)).map(str::to_owned).collect();
+            if ids.is_empty() {
+                continue;
             }
+            let Some(shows) = (at..lines.len()).find(|at| !lines[*at].0.is_empty()) else {
+                self.wrong(file, at, &format!("{}: nothing follows", ids.join(", ")));
+                continue;
+            };
+            let place = match at < begin {
+                true => Place { test: test.clone(), stands: Stands::InHead, shows: at },
+                false => Place { test: test.clone(), stands: Stands::AtAssertion, shows },
+            };
+            self.add(file, at, list, ids, &place, text);
         }
     }
 

@@ -216,7 +216,11 @@ fn asserted(mark: &Mark) -> String {
 }
 
 fn place(mark: &Mark) -> String {
-    let whole = if mark.stands == Stands::AboveTest { " (the whole test)" } else { "" };
+    let whole = match mark.stands {
+        Stands::AtAssertion => "",
+        Stands::InHead => " (the whole script)",
+        Stands::AboveTest => " (the whole test)",
+    };
     format!("{}:{}  {}{whole}", mark.file.display(), mark.line, mark.test)
 }
 

@@ -44,7 +44,7 @@ fn carry(
     some
 }
 
-/// RFC9293-MUST-16, RFC 791 3.2
+/// RFC 791 3.2
 #[test]
 fn segments_and_their_options_fit_a_link_of_any_size() {
     const LEN: usize = 2000;

@@ -76,7 +76,7 @@ mod tests {
             }
         }
         let distinct: HashSet<u32> = numbers.iter().copied().collect();
-        // RFC6528-R1, RFC6528-R2, RFC9293-MUST-9, RFC9293-X-15
+        // RFC6528-R1, RFC6528-R2, RFC7323-R23, RFC9293-MUST-9, RFC9293-X-15
         assert_eq!(distinct.len(), numbers.len());
         let high_bits: HashSet<u32> = numbers.iter().map(|number| number >> 27).collect();
         assert_eq!(high_bits.len(), 32, "they lie everywhere");

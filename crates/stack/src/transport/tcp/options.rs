@@ -114,6 +114,8 @@ mod tests {
         let default = Negotiated { peer_mss: 536, window_scale: None, timestamps: None, sack: false };
         // RFC9293-MUST-15
         assert_eq!(Negotiated::new(&bare, remote, &on), default);
+        // RFC9293-MUST-15
+        assert_eq!(Negotiated::new(&bare, IpAddr::from([1; 16]), &on).peer_mss, 1220);
     }
 
     #[test]

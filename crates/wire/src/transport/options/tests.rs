@@ -19,7 +19,9 @@ fn a_syn_takes_twenty_bytes_in_the_order_of_the_field() {
         ..TcpOptions::default()
     };
     let bytes = [2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3, 3, 7];
+    // RFC9293-MUST-68
     assert_eq!(emitted(&options), bytes);
+    // RFC9293-MUST-4
     assert_eq!(TcpOptions::parse(&bytes), Ok(options));
 }
 
@@ -72,13 +74,49 @@ fn what_does_not_fit_is_left_out_and_the_header_stays_whole() {
 fn a_length_that_breaks_the_walk_makes_the_header_malformed() {
     for wrong in [&[2, 0, 5, 0xb4][..], &[2, 1, 5, 0xb4], &[2, 5, 5, 0xb4], &[1, 1, 1, 2], &[254, 0xff, 0, 0]]
     {
+        // RFC9293-MUST-7
         assert!(matches!(TcpOptions::parse(wrong), Err(ParseError::Malformed { .. })), "{wrong:?}");
     }
 }
 
 #[test]
 fn the_end_of_the_list_ends_it() {
+    // RFC9293-MUST-4
     assert_eq!(TcpOptions::parse(&[0, 2, 0, 0]), Ok(TcpOptions::default()));
+}
+
+#[test]
+fn options_behind_unknown_ones_are_read_wherever_they_begin() {
+    for padding in 0..8 {
+        for len in 2..10 {
+            let mut bytes = std::vec![1; padding];
+            bytes.extend([254, len]);
+            bytes.resize(padding + usize::from(len), 0xff);
+            bytes.extend([2, 4, 5, 0xb4, 1, 8, 10, 0, 0, 0, 7, 0, 0, 0, 9]);
+            let options = TcpOptions::parse(&bytes).unwrap();
+            // RFC9293-MUST-4, RFC9293-MUST-6, RFC9293-MUST-64
+            assert_eq!(options.mss, Some(1460), "behind {padding} and {len} bytes");
+            // RFC9293-MUST-64
+            assert_eq!(options.timestamps, Some(TcpTimestamps { value: 7, echo: 9 }));
+        }
+    }
+}
+
+#[test]
+fn padding_stands_before_options_and_nothing_behind_an_end() {
+    let mut options = TcpOptions::default();
+    for len in 0..8 {
+        options.unknown = RawOptions::default();
+        options.unknown.push(254, &[0xff; 8][..len]).unwrap();
+        for window_scale in [None, Some(1)] {
+            options.window_scale = window_scale;
+            let bytes = emitted(&options);
+            assert!(bytes.len().is_multiple_of(4));
+            let kinds: Vec<u8> = walk(&bytes).map(|option| option.unwrap().kind).collect();
+            // RFC9293-MUST-69: the list has no end before the header has
+            assert!(!kinds.contains(&kind::END), "{bytes:?}");
+        }
+    }
 }
 
 #[test]

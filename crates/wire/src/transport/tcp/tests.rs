@@ -17,7 +17,11 @@ fn flags_stand_at_their_bits() {
         let header = TcpHeader { flags: flag, ..TcpHeader::default() };
         let mut out = [0; 20];
         header.emit(&mut out);
+        // RFC9293-X-19: the bits between offset and flags
         assert_eq!(out[12..14], bytes, "{flag:?}");
+        assert_eq!(TcpHeader::parse(&out), Ok(header.clone()));
+        out[12] |= 0x0e;
+        // RFC9293-X-19
         assert_eq!(TcpHeader::parse(&out), Ok(header));
     }
 }
@@ -26,8 +30,10 @@ fn flags_stand_at_their_bits() {
 fn a_data_offset_below_or_beyond_the_segment_is_refused() {
     let mut bytes = [0; 24];
     bytes[12] = 0x40;
+    // RFC9293-X-20
     assert!(matches!(TcpHeader::parse(&bytes), Err(ParseError::Malformed { .. })));
     bytes[12] = 0x70;
+    // RFC9293-X-20
     assert!(matches!(TcpHeader::parse(&bytes), Err(ParseError::Truncated { needed: 28, .. })));
     assert!(matches!(TcpHeader::parse(&bytes[..19]), Err(ParseError::Truncated { needed: 20, .. })));
 }

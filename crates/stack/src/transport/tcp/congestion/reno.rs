@@ -107,6 +107,8 @@ mod tests {
     #[test]
     fn slow_start_doubles_each_round_trip_and_stops_at_the_threshold() {
         let mut reno = Reno::new(MSS, false);
+        // RFC5681-R5
+        assert!(reno.ssthresh() > u64::from(u32::MAX), "{}", reno.ssthresh());
         for _ in 0..5 {
             ack(&mut reno, 2 * MSS);
         }

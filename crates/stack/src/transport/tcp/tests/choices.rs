@@ -186,7 +186,7 @@ fn unacknowledged_data_ends_the_connection_at_the_user_timeout() {
     host.pass(MS(1900));
     assert_eq!(error(&mut host, peer.id), None);
     host.pass(MS(200));
-    // RFC5482-R1, RFC9293-MUST-21
+    // RFC5482-R1, RFC9293-MUST-21, RFC9293-X-14: the user timeout is an error
     assert_eq!(error(&mut host, peer.id), Some(TcpError::TimedOut));
 }
 

@@ -16,6 +16,10 @@ fn shutdown(host: &mut Host, peer: &Peer) {
     host.with_connection(peer.id, |connection, cx| connection.shutdown(cx)).unwrap();
 }
 
+fn error(host: &mut Host, peer: &Peer) -> Option<TcpError> {
+    host.with_connection(peer.id, |connection, _| connection.take_error())
+}
+
 /// Our side closes, the peer follows; the program still holds the socket.
 fn time_wait(host: &mut Host, peer: &mut Peer) {
     shutdown(host, peer);
@@ -124,7 +128,8 @@ fn time_wait_lasts_a_minute_and_no_reset_ends_it() {
     // RFC9293-MUST-13, RFC9293-X-11, RFC1337-R1
     assert_eq!(host.state(peer.id), Some(TcpStateName::TimeWait));
     host.pass(Duration::from_secs(2));
-    assert_eq!(host.state(peer.id), Some(TcpStateName::Closed));
+    // RFC9293-X-14: the end of TIME-WAIT is none
+    assert_eq!((host.state(peer.id), error(&mut host, &peer)), (Some(TcpStateName::Closed), None));
     assert!(host.take(&again).1.unwrap().flags.contains(F::RST), "nobody knows of it any more");
 }
 
@@ -248,10 +253,13 @@ fn fins_that_cross_close_both_ends() {
 fn an_abort_resets_and_keeps_the_handle() {
     let mut host = Host::new();
     let peer = host.established();
-    host.write(peer.id, &[0; 5000]);
+    host.write(peer.id, &[0; 50_000]);
+    let on_its_way: usize = host.sends(peer.id).iter().map(|seg| seg.data.len()).sum();
     host.with_connection(peer.id, |connection, cx| connection.abort(cx));
+    let reset = host.sends_one(peer.id);
     // RFC9293-X-23
-    assert!(host.sends_one(peer.id).flags.contains(F::RST));
+    assert_eq!((reset.flags & F::RST, reset.seq), (F::RST, peer.una + on_its_way as u32));
+    // RFC9293-X-23: nothing of what was queued is left
     assert_eq!((host.state(peer.id), host.memory.in_use()), (Some(TcpStateName::Closed), 0));
     close(&mut host, &peer);
     assert_eq!(host.state(peer.id), None);

@@ -239,7 +239,7 @@ fn the_window_of_a_half_open_connection_is_scaled_but_in_its_syn() {
         let mut syn = syn();
         syn.options.window_scale = shift;
         let offered = syn_ack(&mut host, &syn);
-        // RFC7323-R2
+        // RFC7323-R2, RFC7323-R5
         assert_eq!((offered.window, offered.options.window_scale), (65_535, shift.map(|_| 5)));
         let before = Seg::new(F::ACK, IRS - 10, offered.seq + 1).data(b"old");
         let (dropped, answer) = host.take(&before);

@@ -205,6 +205,19 @@ fn what_paws_drops_is_no_duplicate() {
 }
 
 #[test]
+fn what_found_no_room_is_not_reported() {
+    let mut host = Host::new();
+    let peer = established(&mut host, true);
+    assert_eq!(answer(&mut host, &peer, 100, 10), [(100, 110)]);
+    host.memory = crate::memory::MemoryBudget::full(host.memory.in_use());
+    for at in [3_000, 6_000] {
+        assert_eq!(host.take(&piece(&peer, at, 1000)).0, Some(DropReason::TcpReassemblyFull));
+        // RFC2018-R8: nothing is discarded that was reported, and nothing reported that is not held
+        assert_eq!(blocks(&host.sends_one(peer.id)), [(100, 110)], "at {at}");
+    }
+}
+
+#[test]
 fn a_fin_behind_a_hole_is_reported_with_its_sequence_number() {
     let mut host = Host::new();
     let peer = established(&mut host, true);

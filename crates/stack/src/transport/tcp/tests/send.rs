@@ -113,11 +113,13 @@ fn nagle_lets_one_short_segment_be_on_its_way() {
     assert_eq!(lens(&host.sends(peer.id)), []);
     let ack = peer.acks(3);
     host.take(&ack);
+    // RFC9293-MUST-60, RFC9293-MAY-16
     assert_eq!(host.sends_one(peer.id).data, b"twothree");
     // Whole segments do not wait, and neither does a short one behind them (Minshall).
     let ack = peer.acks(8);
     host.take(&ack);
     host.write(peer.id, &[0; 2 * MSS + 10]);
+    // RFC9293-SHLD-28
     assert_eq!(lens(&host.sends(peer.id)), [MSS, MSS, 10]);
 }
 
@@ -243,6 +245,8 @@ fn duplicates_let_new_segments_out_during_recovery() {
     // RFC3042-R1
     assert_eq!(duplicates(&mut host, &peer, 2).len(), 2);
     assert_eq!(duplicates(&mut host, &peer, 1)[0].seq, peer.una);
+    // RFC5681-R11
+    assert_eq!(info(&host, peer.id).snd_ssthresh, Some(5 * MSS as u64));
     // Of 12 outstanding segments 3 have arrived. Half of the window of 11 may be in flight: what the first
     // two let out does not count (RFC 5681 3.2, step 2). The eighth duplicate is the first to let a new
     // segment out, and from then on each does.
@@ -292,7 +296,7 @@ fn a_timeout_starts_over_with_one_segment_and_backs_off() {
     let mut waited = Vec::new();
     for _ in 0..8 {
         let (after, sent) = host.next_sent(peer.id).unwrap();
-        // RFC6298-R8
+        // RFC6298-R8, RFC9293-X-14: the retransmission timer sends again
         assert_eq!((lens(&sent), sent[0].seq), (std::vec![MSS], peer.una));
         waited.push(after);
     }
@@ -352,7 +356,6 @@ fn an_outage_shorter_than_the_user_timeout_is_survived_and_a_longer_one_ends_it(
     host.sends(peer.id);
     let begin = host.now;
     while host.next_sent(peer.id).is_some() {}
-    // RFC9293-MUST-20
     assert_eq!(host.state(peer.id), Some(TcpStateName::Closed));
     // RFC9293-SHLD-11
     assert_eq!((host.now - begin).as_secs(), 15 * 60);
@@ -402,6 +405,7 @@ fn a_closed_window_is_probed_with_doubling_for_as_long_as_the_peer_answers() {
     let mut host = Host::new();
     let peer = window_limited(&mut host, 0);
     assert_eq!(host.sends(peer.id), []);
+    let rto = info(&host, peer.id).rto;
     let mut waited = Vec::new();
     for _ in 0..15 {
         let (after, sent) = host.next_sent(peer.id).unwrap();
@@ -411,6 +415,8 @@ fn a_closed_window_is_probed_with_doubling_for_as_long_as_the_peer_answers() {
         assert_eq!(host.sends(peer.id), []);
         waited.push(after.as_millis());
     }
+    // RFC9293-SHLD-29
+    assert_eq!(waited[0], rto.as_millis());
     // RFC9293-SHLD-30
     assert!(waited.windows(2).all(|pair| pair[1] / pair[0] == 2 || pair[1] >= 59_999), "{waited:?}");
     assert_eq!(waited.last(), Some(&60_000));
@@ -537,7 +543,7 @@ fn a_sliver_of_a_window_is_not_used_before_the_persist_timer() {
     // RFC9293-MUST-38, RFC9293-X-17
     assert_eq!(host.sends(peer.id), [], "less than a segment and than half of the largest window");
     let (_, sent) = host.next_sent(peer.id).unwrap();
-    // RFC9293-X-17: the override timer
+    // RFC9293-X-17, RFC9293-MUST-60: the override timer
     assert_eq!(lens(&sent), [400]);
     // The window opens before the timer fires.
     let mut host = Host::new();
@@ -608,7 +614,7 @@ fn a_smaller_path_cuts_new_segments_and_repeats_the_lost_ones_without_a_congesti
     host.path = Path { mtu: 1000, max_bytes: 1000, max_segments: 1 };
     let again = host.sends(peer.id);
     assert_eq!(again[0].seq, peer.una);
-    // RFC9293-X-24
+    // RFC9293-X-24, RFC7323-R24
     assert!(again.iter().all(|seg| seg.data.len() <= 960));
     assert_eq!(again.iter().map(|seg| seg.data.len()).sum::<usize>(), 5 * MSS);
     assert_eq!((info(&host, peer.id).snd_cwnd, info(&host, peer.id).ca_state), (cwnd, "open"));
