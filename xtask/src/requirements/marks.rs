@@ -99,14 +99,13 @@ impl Marks {
     }
 
     /// A packet script asserts with every line: a mark stands above one, or behind one, or in the head for the
-    /// script as a whole. It may be a part of a sentence there.
+    /// script as a whole. Its comment begins with it, and what follows is its remark.
     pub fn read_script(&mut self, file: &Path, text: &str, list: &List) {
         let test = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         let lines: Vec<(&str, Option<&str>)> = text.lines().map(script_line).collect();
         let begin = lines.iter().position(|(code, _)| !code.is_empty()).unwrap_or(lines.len());
         for (at, (_, comment)) in lines.iter().enumerate() {
-            let words = words(comment.unwrap_or_default());
-            let ids: Vec<String> = words.filter(|word| list.looks_like_id(word)).map(str::to_owned).collect();
+            let (ids, _) = leading_ids(comment.unwrap_or_default(), list);
             if ids.is_empty() {
                 continue;
             }
@@ -174,25 +173,30 @@ fn is_assertion(code: &str) -> bool {
 /// The ids of a mark: `ID, ID`, with a remark behind a colon or in parentheses. None where a comment names none;
 /// an error where it names one in another form, which would be overlooked.
 fn ids(comment: &str, list: &List) -> Result<Vec<String>, String> {
-    let mut ids = Vec::new();
-    let mut rest = comment;
-    loop {
-        let word = words(rest).next().unwrap_or_default();
-        if !rest.starts_with(word) || !list.looks_like_id(word) {
-            break;
-        }
-        ids.push(word.to_owned());
-        rest = &rest[word.len()..];
-        match rest.strip_prefix(", ") {
-            Some(next) => rest = next,
-            None => break,
-        }
-    }
+    let (ids, rest) = leading_ids(comment, list);
     let well_formed = ids.is_empty() || rest.is_empty() || rest.starts_with(": ") || rest.starts_with(" (");
     match words(rest).find(|word| list.looks_like_id(word)) {
         None if well_formed => Ok(ids),
         None => Err(format!("behind {} stands neither a colon nor the end: {comment}", ids.join(", "))),
         Some(id) => Err(format!("{id} is named, but not at the begin of a comment")),
+    }
+}
+
+/// The ids with which a comment begins, and what follows them.
+fn leading_ids<'a>(comment: &'a str, list: &List) -> (Vec<String>, &'a str) {
+    let mut ids = Vec::new();
+    let mut rest = comment;
+    loop {
+        let word = words(rest).next().unwrap_or_default();
+        if !rest.starts_with(word) || !list.looks_like_id(word) {
+            return (ids, rest);
+        }
+        ids.push(word.to_owned());
+        rest = &rest[word.len()..];
+        match rest.strip_prefix(", ") {
+            Some(next) => rest = next,
+            None => return (ids, rest),
+        }
     }
 }
 
