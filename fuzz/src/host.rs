@@ -167,6 +167,13 @@ impl Host {
             }
         }
         self.settle();
+        self.audit();
+    }
+
+    /// What the stack keeps count of recounts to the same.
+    fn audit(&self) {
+        let wrong = self.stack.audit().wrong;
+        assert!(wrong.is_empty(), "{wrong:?}");
     }
 
     fn connect(&mut self, action: Action) {
@@ -363,6 +370,7 @@ impl Host {
             assert!(deadline < end, "a timer is set for {deadline:?}, a day after the last use");
             self.now = self.now.max(deadline);
         }
+        self.audit();
         assert_eq!(self.stack.memory_in_use(), 0, "bytes that nobody holds");
     }
 }
