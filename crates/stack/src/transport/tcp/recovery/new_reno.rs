@@ -58,7 +58,10 @@ impl NewReno {
             // What arrives now was sent again, or lay at the receiver; neither says that more was lost.
             Phase::Timeout => Finding::Nothing,
             Phase::FastRecovery => {
-                self.dup_acks = (self.dup_acks + 1).min(outstanding / ack.mss.max(1));
+                // RFC 5681 3.2, step 4: as many as were outstanding when the loss was found, and not those that
+                // were let out since, or forged duplicates would let out segments for ever.
+                let before = self.recover.distance_from(ack.una) / ack.mss.max(1);
+                self.dup_acks = (self.dup_acks + 1).min(before.max(self.dup_acks));
                 Finding::Nothing
             }
             // What was too big for the path is about to be sent again, so nothing is learned from what it
