@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use bytes::Bytes;
+use fathom_record::DropReason;
 use fathom_wire::{Checksum, IpHeader, IpProtocol, NdpMessage, SeqNumber, TcpFlags, TcpHeader, TcpOptions};
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -160,4 +161,33 @@ fn mutated_frames_neither_panic_nor_grow_the_stack() {
     assert!(counters.udp_received > 0 && counters.frames_transmitted > 1000);
     host.pass(Duration::from_secs(1000));
     assert!(host.stack.poll_timeout().is_none(), "no timer is left when nothing is left to do");
+}
+
+/// "LAND" (CERT CA-1997-28): a SYN that says to come from where it goes, or from nobody, or from everybody
+/// (RFC 1122 3.2.1.3, RFC 1812 5.3.7).
+#[test]
+fn a_segment_that_says_to_come_from_ourselves_is_dropped_and_not_answered() {
+    let mut host = Host::new().knows_neighbour();
+    let listen = TcpListen::at("192.0.2.1:80".parse().unwrap());
+    let listener = host.stack.tcp_listen(host.now, listen).unwrap();
+    let sources = ["192.0.2.1", "127.0.0.1", "192.0.2.255", "255.255.255.255", "224.0.0.1", "0.0.0.0"];
+    for (number, source) in (1..).zip(sources) {
+        for flags in [TcpFlags::SYN, TcpFlags::SYN | TcpFlags::ACK, TcpFlags::ACK, TcpFlags::RST] {
+            let header = TcpHeader {
+                source_port: 80,
+                destination_port: 80,
+                seq: SeqNumber(100),
+                ack: SeqNumber(100),
+                flags,
+                window: 1000,
+                urgent: 0,
+                options: TcpOptions::default(),
+            };
+            let answers = host.receive_packet(&tcp_packet(source, "192.0.2.1", &header, b""));
+            assert!(answers.is_empty(), "{source} {flags:?}");
+        }
+        assert_eq!(host.drops(), [(DropReason::IpBadSource, 4 * number)], "{source}");
+    }
+    assert!(host.stack.tcp_accept(host.now, listener).is_none());
+    assert_eq!(host.stack.memory_in_use(), 0);
 }

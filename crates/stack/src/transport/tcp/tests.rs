@@ -5,6 +5,7 @@ mod close;
 mod flow;
 mod handshake;
 mod harness;
+mod hostile;
 pub(crate) mod isns;
 mod memory;
 mod openings;

@@ -196,8 +196,23 @@ impl Host {
         header.emit(&mut payload);
         let mut parts = seg.data.chunks(size.map_or(usize::MAX, usize::from).max(1));
         payload.put_slice(parts.next().unwrap_or_default());
+        let followers = parts.map(Bytes::copy_from_slice).collect();
+        self.take_arrived(payload.freeze(), followers, size)
+    }
+
+    /// The same for a segment of any bytes.
+    pub(super) fn take_bytes(&mut self, segment: Vec<u8>) -> (Option<DropReason>, Option<Seg>) {
+        self.take_arrived(segment.into(), Vec::new(), None)
+    }
+
+    fn take_arrived(
+        &mut self,
+        payload: Bytes,
+        followers: Vec<Bytes>,
+        size: Option<u16>,
+    ) -> (Option<DropReason>, Option<Seg>) {
         let mut arrived = Arrived {
-            followers: parts.map(Bytes::copy_from_slice).collect(),
+            followers,
             routed: false,
             interface: InterfaceId(0),
             mtu: 1500,
@@ -207,7 +222,7 @@ impl Host {
             hop_limit: 64,
             dscp: 0,
             ecn: Ecn::NotEct,
-            payload: payload.freeze(),
+            payload,
             segment_size: size.and_then(core::num::NonZeroU16::new),
             checksum: ReceivedChecksum::Valid,
             broadcast: false,
