@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{Write, stderr};
+use std::io::{self, Write, stderr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -132,7 +132,11 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
 }
 
 fn read(path: &Path) -> Result<String, Failure> {
-    fs::read_to_string(path).map_err(|error| {
+    let text = match path.to_str() {
+        Some("-") => io::read_to_string(io::stdin()),
+        _ => fs::read_to_string(path),
+    };
+    text.map_err(|error| {
         Failure::new(Exit::Read, format!("could not read {}: {}", path.display(), reason(&error)))
             .hint("name a script in UTF-8, or a folder with scripts")
     })

@@ -4,7 +4,7 @@ mod support;
 
 use fathom_tests::Scratch;
 use serde_json::Value;
-use support::{Run, command, fathom, run};
+use support::{Run, command, fathom, run, with_input};
 
 const PASSES: &str = "0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n+.5 close(3) = 0\n";
 const FAILS: &str =
@@ -105,6 +105,12 @@ fn definitions_verbose_lines_and_captures() {
     let capture = std::fs::read(capture).unwrap();
     let blocks = capture.windows(4).filter(|bytes| *bytes == [6, 0, 0, 0]).count();
     assert!(blocks >= 2, "both packets are in the capture");
+}
+
+#[test]
+fn a_script_may_come_from_standard_input() {
+    let run = with_input(&["drill", "-"], PASSES.as_bytes()).succeeded();
+    assert_eq!(run.text(), "passed: - (2 events, 0.500000 s)\n");
 }
 
 #[test]

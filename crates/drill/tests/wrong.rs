@@ -255,6 +255,55 @@ fn fields_of_icmp_are_compared() {
 }
 
 #[test]
+fn what_a_message_brings_is_compared() {
+    let script = "
+0  socket(..., SOCK_DGRAM, 0) = 3
++0 bind(3, ..., ...) = 0
++0 setsockopt(3, SOL_IP, IP_RECVTTL, [1], 4) = 0
++0 < [ttl 7] udp (100)
++0 recvmsg(3, {msg_name=NAME, msg_iov(1)=[{..., 50}], msg_flags=FLAGS, msg_control=[CONTROL]}, 0) = 50
+";
+    let name = "{sa_family=AF_INET, sin_port=htons(40000), sin_addr=inet_addr(\"192.0.2.1\")}";
+    let ttl = "{cmsg_level=SOL_IP, cmsg_type=IP_TTL, cmsg_data=7}";
+    let with = |name: &str, flags: &str, control: &str| {
+        let script = script.replace("NAME", name).replace("FLAGS", flags).replace("CONTROL", control);
+        run(&parse(&script).unwrap_or_else(|error| panic!("{error}")), &Options::default()).failure
+    };
+    assert_eq!(with(name, "MSG_TRUNC", ttl), None);
+    let differs = |name: &str, flags: &str, control: &str| {
+        let failure = with(name, flags, control).expect("something differs");
+        (failure.what, failure.expected.unwrap(), failure.came.unwrap())
+    };
+    let strings =
+        |what: &str, expected: &str, came: &str| (what.to_owned(), expected.to_owned(), came.to_owned());
+    let expected = strings("recvmsg: address of the sender", "192.0.2.1:40001", "192.0.2.1:40000");
+    assert_eq!(differs(&name.replace("40000", "40001"), "MSG_TRUNC", ttl), expected);
+    assert_eq!(differs(name, "0", ttl), strings("recvmsg: msg_flags", "0", "32"));
+    let control = |ttl: u8| format!("[{{cmsg_level=0, cmsg_type=2, cmsg_data={ttl}}}]");
+    let expected = ("recvmsg: msg_control".to_owned(), control(8), control(7));
+    assert_eq!(differs(name, "MSG_TRUNC", &ttl.replace('7', "8")), expected);
+    let expected = ("recvmsg: msg_control".to_owned(), "[]".to_owned(), control(7));
+    assert_eq!(differs(name, "MSG_TRUNC", ""), expected);
+}
+
+#[test]
+fn what_a_datagram_has_is_compared() {
+    let table = [
+        ("> udp (9)", "length of the data: expected 9, came 8"),
+        ("> [flowlabel 0x12345] udp (8)", "flow label: expected 0x12345, came "),
+        ("> [ttl 63] udp (8)", "TTL: expected 63, came 64"),
+        ("> [peer 1, ect1] udp (8)", "ECN mark: expected ect1, came noecn"),
+    ];
+    for (packet, expected) in table {
+        let script = format!(
+            "--ip_version=ipv6\n0 socket(..., SOCK_DGRAM, 0) = 3\n+0 sendto(3, ..., 8, 0, ..., ...) = 8\n+0 {packet}\n"
+        );
+        let failure = failure(&script, &Options::default());
+        assert!(failure.what.starts_with(expected), "{packet}: {}", failure.what);
+    }
+}
+
+#[test]
 fn a_report_shows_the_line_and_what_happened_before() {
     let failure = failure(
         &format!("{ACCEPTED}+0 write(4, ..., 9) = 9\n+0 > . 1:10(9) ack 1 <...>\n"),

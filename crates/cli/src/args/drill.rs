@@ -23,7 +23,7 @@ Exit codes:
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct DrillArgs {
-    /// Scripts, or folders with them (files that end in .pkt, in the order of their names)
+    /// Scripts, - for standard input, or folders (files that end in .pkt, in the order of their names)
     #[arg(value_name = "FILE.pkt", required = true)]
     pub(crate) files: Vec<PathBuf>,
 
