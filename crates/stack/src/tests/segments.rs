@@ -185,6 +185,15 @@ fn options_of_ip_that_mean_nothing_to_tcp_are_ignored() {
     }
 }
 
+/// A source quench of [`THEIRS_V4`] about a packet (RFC 792).
+fn quench(about: &[u8]) -> Vec<u8> {
+    let mut message = std::vec![4, 0, 0, 0, 0, 0, 0, 0];
+    message.extend_from_slice(&about[..28]);
+    let sum = !checksum::sum(&message);
+    message[2..4].copy_from_slice(&sum.to_be_bytes());
+    plain(THEIRS_V4, OURS_V4, IpProtocol::Icmpv4, &message)
+}
+
 #[test]
 fn a_source_quench_changes_nothing() {
     let mut host = listening();
@@ -192,6 +201,9 @@ fn a_source_quench_changes_nothing() {
     let remote = SocketAddr::new(THEIRS_V4.parse().unwrap(), 80);
     let id = host.stack.tcp_connect(now, TcpConnect::to(remote)).unwrap();
     let ours = host.sent().remove(0).slice(14..);
+    assert_eq!(host.receive_packet(&quench(&ours)), [""; 0]);
+    // RFC9293-MUST-55
+    assert_eq!(host.stack.tcp(now, id).unwrap().state(), TcpStateName::SynSent);
     let syn = tcp_of(&ours);
     let syn_ack = TcpHeader {
         source_port: 80,
@@ -206,11 +218,7 @@ fn a_source_quench_changes_nothing() {
     host.stack.tcp(now, id).unwrap().send(b"data").unwrap();
     let data = host.sent().remove(0).slice(14..);
     let before = host.stack.tcp(now, id).unwrap().info();
-    let mut quench = std::vec![4, 0, 0, 0, 0, 0, 0, 0];
-    quench.extend_from_slice(&data[..28]);
-    let sum = !checksum::sum(&quench);
-    quench[2..4].copy_from_slice(&sum.to_be_bytes());
-    let sent = host.receive_packet(&plain(THEIRS_V4, OURS_V4, IpProtocol::Icmpv4, &quench));
+    let sent = host.receive_packet(&quench(&data));
     // RFC9293-MUST-55
     assert_eq!(sent, [""; 0]);
     let mut tcp = host.stack.tcp(now, id).unwrap();

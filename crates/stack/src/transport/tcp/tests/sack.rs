@@ -212,9 +212,21 @@ fn what_found_no_room_is_not_reported() {
     host.memory = crate::memory::MemoryBudget::full(host.memory.in_use());
     for at in [3_000, 6_000] {
         assert_eq!(host.take(&piece(&peer, at, 1000)).0, Some(DropReason::TcpReassemblyFull));
-        // RFC2018-R8: nothing is discarded that was reported, and nothing reported that is not held
         assert_eq!(blocks(&host.sends_one(peer.id)), [(100, 110)], "at {at}");
     }
+}
+
+#[test]
+fn what_was_reported_and_is_given_up_for_what_comes_before_it_is_reported_no_more() {
+    let mut host = Host::new();
+    let peer = established(&mut host, true);
+    answer(&mut host, &peer, 2000, 10);
+    assert_eq!(answer(&mut host, &peer, 4000, 1000), [(4000, 5000), (2000, 2010)]);
+    host.memory = crate::memory::MemoryBudget::full(host.memory.in_use());
+    host.take(&piece(&peer, 0, 500));
+    let ack = host.sends_one(peer.id);
+    // RFC2018-R8
+    assert_eq!((ack.ack, blocks(&ack)), (IRS + 1 + 500, vec![(2000, 2010)]));
 }
 
 #[test]
