@@ -10,11 +10,14 @@ use fathom_record::TcpStateName;
 use super::Pair;
 use super::connections::{established, state};
 use super::pair::Fate;
-use crate::{TcpConnect, TcpError, TcpId, TcpOptions};
+use crate::{Config, TcpConnect, TcpError, TcpId, TcpOptions};
 
 /// Both connect, each from the port that the other connects to.
 fn cross(options: [TcpOptions; 2], lost: Option<(bool, usize)>) -> (Pair, TcpId, TcpId) {
-    let mut pair = Pair::ip();
+    crossing(Pair::ip(), options, lost)
+}
+
+fn crossing(mut pair: Pair, options: [TcpOptions; 2], lost: Option<(bool, usize)>) -> (Pair, TcpId, TcpId) {
     pair.fate = Box::new(
         move |from_a, number, _| {
             if lost == Some((from_a, number)) { Fate::Lose } else { Fate::Deliver }
@@ -69,6 +72,20 @@ fn syns_that_cross_make_one_connection_whatever_is_lost() {
             assert_eq!((state(&mut pair, true, a), state(&mut pair, false, b)), (None, None), "{context}");
         }
     }
+}
+
+/// RFC7323-R2
+#[test]
+fn the_window_of_a_syn_that_crossed_ours_is_not_scaled() {
+    let mut config = Config::default();
+    config.tcp.initial_receive_buffer = 6_000;
+    let (mut pair, a, _) = crossing(Pair::with(Config::default(), config, false), Default::default(), None);
+    pair.drive_until(|pair| state(pair, true, a) == Some(TcpStateName::Established));
+    let sent = pair.a.sent.len();
+    write(&mut pair, true, a, 20_000);
+    pair.flush();
+    let data: usize = pair.a.sent[sent..].iter().map(|(_, packet)| packet.len() - 52).sum();
+    assert!(data > 0 && data <= 6_000, "{data} bytes in a window of 6,000");
 }
 
 /// Two connections of the same ends, of each of which one end has forgotten.

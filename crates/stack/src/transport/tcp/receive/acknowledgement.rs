@@ -22,7 +22,10 @@ impl Connection {
             self.acknowledge_syn(cx, segment.header);
         }
         let ack = segment.header.ack;
-        let window = u32::from(segment.header.window) << self.snd.shift;
+        // The window of a SYN is not scaled (RFC 7323 2.2): when SYNs cross, theirs comes here with our
+        // acknowledgement.
+        let shift = if segment.header.flags.contains(TcpFlags::SYN) { 0 } else { self.snd.shift };
+        let window = u32::from(segment.header.window) << shift;
         let una = self.snd.una;
         let closed = window == 0 || self.flags.contains(Flags::PERSIST);
         let patient = self.cold.options.user_timeout.is_none();
