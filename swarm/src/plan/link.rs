@@ -42,7 +42,12 @@ impl LinkPlan {
         draw: &mut Draw,
     ) -> LinkPlan {
         let ethernet = draw.coin();
-        let mtu = mtu(v6, themes, draw);
+        let mut mtu = mtu(v6, themes, draw);
+        if shape == Shape::Router {
+            // What a router says about an acknowledgement with all its options is not believed: it is not of
+            // data in flight (RFC 5927 4.1). So none must be too large.
+            mtu = mtu.max(80);
+        }
         let corrupts = may_corrupt && themes.has(Theme::Corruption);
         let offload = match draw.below(4) {
             // A router does not cut what came whole.

@@ -18,9 +18,9 @@ pub(super) fn acceptable(seq: SeqNumber, len: u32, rcv_nxt: SeqNumber, rcv_wnd: 
     }
 }
 
-/// The receive buffer that windows of this shift can announce.
+/// The receive buffer that windows of this shift can announce: one unit at least, or they would never open.
 fn capacity(bytes: usize, shift: u8) -> u32 {
-    u32::try_from(bytes).unwrap_or(u32::MAX).clamp(1, u32::from(u16::MAX) << shift)
+    u32::try_from(bytes).unwrap_or(u32::MAX).clamp(1 << shift, u32::from(u16::MAX) << shift)
 }
 
 /// The receive sequence space.

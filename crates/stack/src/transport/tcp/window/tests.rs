@@ -47,6 +47,16 @@ fn the_window_of_a_syn_is_not_scaled_and_the_next_one_is() {
 }
 
 #[test]
+fn a_buffer_that_becomes_tiny_still_opens_a_scaled_window() {
+    let mut space = space(1 << 20);
+    space.announce(0, false);
+    // Everything that was offered has come and was read.
+    space.nxt = space.adv;
+    space.resize(5);
+    assert_eq!((space.announce(0, false), space.window()), (1, 32));
+}
+
+#[test]
 fn the_right_edge_moves_by_a_segment_or_not_at_all() {
     let mut space = space(10_000);
     space.announce(0, false);
