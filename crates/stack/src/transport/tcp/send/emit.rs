@@ -239,7 +239,8 @@ impl Connection {
         header.destination_port = self.tuple.remote_port;
         header.ack = ack;
         header.window = window;
-        if flags.contains(TcpFlags::ACK) {
+        // The peer takes a keepalive probe for an old segment: it does not look at what that acknowledges.
+        if flags.contains(TcpFlags::ACK) && !matches!(why, SendReason::Keepalive { .. }) {
             self.ack.sent(ack, len == 0 && !flags.intersects(TcpFlags::SYN | TcpFlags::FIN));
             self.timers.ack = fathom_wire::Instant::MAX;
         }

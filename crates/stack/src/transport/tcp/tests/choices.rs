@@ -57,6 +57,24 @@ fn an_idle_connection_is_left_alone() {
     assert_eq!(host.next_sent(peer.id), None);
 }
 
+/// The peer does not look at what a probe acknowledges: its sequence number is an old one.
+#[test]
+fn a_keepalive_probe_does_not_stand_for_an_acknowledgement_that_is_delayed() {
+    let mut host = Host::new();
+    host.config.tcp.quick_acks = 0;
+    let mut peer = host.established();
+    let keepalive = Keepalive { idle: MS(20), ..KEEPALIVE };
+    choose(&mut host, peer.id, |connection, cx| connection.set_keepalive(cx, Some(keepalive)));
+    let data = peer.data(&[1; 100]);
+    host.take(&data);
+    assert_eq!(host.sends(peer.id), []);
+    host.pass(MS(25));
+    assert_eq!(host.sends(peer.id)[0].seq, peer.una - 1, "a probe");
+    host.pass(MS(20));
+    let acks = host.sends(peer.id);
+    assert_eq!((acks.len(), acks[0].seq, acks[0].ack), (1, peer.una, peer.nxt));
+}
+
 #[test]
 fn a_keepalive_waits_two_hours_by_default() {
     let keepalive = Keepalive::default();
