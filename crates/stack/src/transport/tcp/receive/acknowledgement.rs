@@ -99,10 +99,12 @@ impl Connection {
             && window == self.snd.wnd
     }
 
-    /// The send window, unless the segment is older than the one that set it last.
+    /// The send window, unless the segment is older than the one that set it last. One that acknowledges more
+    /// is not older, even when it repeats old data: if the window were left, its right edge would move by as
+    /// much, beyond what the peer has ever offered (RFC 9293 3.10.7.4 compares sequence numbers alone).
     fn update_window(&mut self, segment: &Segment<'_>, ack: SeqNumber, window: u32) {
         let snd = &mut self.snd;
-        let newer = snd.wl1.lt(segment.seq) || (snd.wl1 == segment.seq && snd.wl2.le(ack));
+        let newer = ack.gt(snd.una) || snd.wl1.lt(segment.seq) || (snd.wl1 == segment.seq && snd.wl2.le(ack));
         if ack.ge(snd.una) && newer {
             snd.wnd = window;
             snd.max_wnd = snd.max_wnd.max(window);

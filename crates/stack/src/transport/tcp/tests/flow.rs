@@ -50,6 +50,23 @@ fn the_times_tell_what_held_the_sender_back() {
 }
 
 #[test]
+fn an_acknowledgement_with_repeated_data_moves_no_right_edge() {
+    let mut host = Host::new();
+    let mut peer = host.established();
+    let id = peer.id;
+    // Data of the peer is lost, and an acknowledgement of behind it sets the window.
+    let lost = peer.data(&[1; 100]);
+    host.take(&peer.ack().window(2 * MSS as u16));
+    host.write(id, &[0; 5 * MSS]);
+    assert_eq!(host.sends(id).len(), 2);
+    // What comes again acknowledges one segment, and offers no more than before.
+    let again = Seg { ack: peer.una + MSS as u32, ..lost }.window(MSS as u16);
+    host.take(&again);
+    let data: usize = host.sends(id).iter().map(|seg| seg.data.len()).sum();
+    assert_eq!(data, 0, "bytes beyond the window");
+}
+
+#[test]
 fn a_send_buffer_that_is_too_small_is_told_of() {
     let mut host = Host::new();
     let mut peer = host.established();
