@@ -56,6 +56,7 @@ faults! {
     SeqTurned = "connections whose data crossed sequence number 2^31",
     TimestampWrapped = "connections whose timestamps crossed 2^32",
     TimestampTurned = "connections whose timestamps crossed 2^31",
+    Fiddled = "choices of a connection changed while it was in use",
     HalfClosed = "connections half closed while data came the other way",
     SimultaneousOpen = "SYNs that crossed",
     SimultaneousClose = "FINs that crossed",

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use fathom_record::TcpStateName;
-use fathom_stack::{Readiness, Stack, Tcp, TcpError, TcpId};
+use fathom_stack::{CongestionAlgorithm, Readiness, Stack, Tcp, TcpError, TcpId};
 use fathom_wire::Instant;
 
 use crate::content::Content;
+use crate::draw::Draw;
 use crate::faults::{Fault, Tally};
 use crate::plan::{EndPlan, Finish};
 
@@ -38,6 +39,8 @@ pub(crate) struct End {
     pub(crate) received: u64,
     read_since_pause: u64,
     sent_since_pause: u64,
+    fiddled_at: u64,
+    fiddles: Option<Draw>,
     /// The peer's data has ended.
     pub(crate) eof: bool,
     shut: bool,
@@ -89,6 +92,8 @@ impl End {
             received: 0,
             read_since_pause: 0,
             sent_since_pause: 0,
+            fiddled_at: 0,
+            fiddles: None,
             eof: false,
             shut: false,
             half_closed: false,
@@ -168,6 +173,7 @@ impl End {
                 _ => Ok(()),
             };
         }
+        self.fiddle(&mut tcp, lent);
         self.read(&mut tcp, lent)?;
         if self.wants_to_write(lent.plan) && self.error.is_none() {
             self.write(&mut tcp, lent)?;
@@ -213,6 +219,30 @@ impl End {
         self.done = true;
         tcp.close();
         Ok(())
+    }
+
+    /// Changes what may be changed on a connection that stands, without making it less patient.
+    fn fiddle(&mut self, tcp: &mut Tcp<'_>, lent: &mut Lent<'_>) {
+        let Some((every, seed)) = lent.plan.fiddle else { return };
+        if self.sent + self.received < self.fiddled_at + every {
+            return;
+        }
+        self.fiddled_at = self.sent + self.received;
+        lent.tally.add(Fault::Fiddled, 1);
+        let draw = self.fiddles.get_or_insert_with(|| Draw::new(seed));
+        match draw.below(11) {
+            0 => tcp.set_nodelay(draw.coin()),
+            1 => tcp.set_cork(draw.coin()),
+            2 => tcp.set_congestion_control(draw.of(&CongestionAlgorithm::ALL)),
+            3 => tcp.set_quick_ack(draw.coin()),
+            4 => tcp.set_max_segment(draw.maybe(2, |draw| draw.scale(88, 9000) as u16)),
+            5 => tcp.set_send_buffer(draw.maybe(2, |draw| draw.scale(1000, 1 << 20) as usize)),
+            6 => tcp.set_receive_buffer(draw.maybe(2, |draw| draw.scale(1000, 1 << 20) as usize)),
+            7 => tcp.set_notsent_low_water(draw.maybe(2, |draw| draw.scale(1000, 100_000) as usize)),
+            8 => tcp.set_receive_low_water(draw.scale(1, 5000) as usize),
+            9 => tcp.set_hop_limit(draw.maybe(2, |draw| draw.between(10, 255) as u8)),
+            _ => tcp.set_dscp(draw.below(64) as u8),
+        }
     }
 
     fn read(&mut self, tcp: &mut Tcp<'_>, lent: &mut Lent<'_>) -> Result<(), String> {

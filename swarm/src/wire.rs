@@ -20,8 +20,12 @@ struct Sent {
     shift: Option<u8>,
     /// What its own SYN offered.
     offered: Option<u8>,
+    /// The window of its SYN.
+    first_window: u16,
     /// The right edge of its window, at most.
     edge: Option<SeqNumber>,
+    /// The highest acknowledgement number.
+    acked: Option<SeqNumber>,
     zero_window: bool,
     stamp: Option<u32>,
     wrapped: [bool; 2],
@@ -118,7 +122,9 @@ impl Onlooker {
                     high,
                     shift: None,
                     offered,
+                    first_window: tcp.window,
                     edge: None,
+                    acked: None,
                     zero_window: false,
                     stamp,
                     wrapped: [false; 2],
@@ -127,12 +133,24 @@ impl Onlooker {
             }
             return Ok(());
         }
-        let theirs = self.ends.get(&(ends.1, ends.0)).map(|sent| sent.offered.is_some());
+        let peer = self.ends.get(&(ends.1, ends.0)).copied();
+        let theirs = peer.map(|sent| sent.offered.is_some());
         let Some(sent) = self.ends.get_mut(&ends) else { return Ok(()) };
         if tcp.flags.contains(TcpFlags::RST) {
             return Ok(());
         }
         let end = tcp.seq + tcp.segment_len(data);
+        if let Some(peer) = peer
+            && data > 0
+        {
+            // Nothing is sent beyond the window, but for the one byte of a probe (RFC 9293 3.8.6).
+            let first = sent.iss + 1 + u32::from(peer.first_window);
+            let edge = peer.edge.map_or(first, |edge| edge.max(first));
+            let beyond = (tcp.seq + data as u32).offset_from(edge);
+            if beyond > 1 {
+                return Err(format!("{beyond} bytes beyond the window, {} to {}", ends.0, ends.1));
+            }
+        }
         if end.gt(sent.high) {
             let crosses = |at: u32| sent.high.le(SeqNumber(at)) && end.gt(SeqNumber(at));
             for (index, (at, fault)) in
@@ -168,6 +186,11 @@ impl Onlooker {
             _ => 0,
         });
         if tcp.flags.contains(TcpFlags::ACK) {
+            if let Some(before) = sent.acked.filter(|before| tcp.ack.lt(*before)) {
+                let back = before.distance_from(tcp.ack);
+                return Err(format!("acknowledges {back} less than before, {} to {}", ends.0, ends.1));
+            }
+            sent.acked = Some(tcp.ack);
             let edge = tcp.ack + (u32::from(tcp.window) << shift);
             let rounding = (1 << shift) - 1;
             match sent.edge {

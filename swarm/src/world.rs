@@ -138,12 +138,10 @@ impl<'a> World<'a> {
     /// Runs the world to its end.
     pub(crate) fn run(mut self) -> Outcome<Passed> {
         note!(self, "{}", self.plan);
-        self.open_sockets()?;
-        self.settle()?;
-        while !self.is_over()? {
-            self.step()?;
-        }
-        self.check_end()?;
+        let outcome = self.go();
+        // What led to a failure is wanted most.
+        self.take_records();
+        outcome?;
         let hashes = self.nodes.iter().map(Node::hash);
         let hash = hashes.fold(0, |all: u64, hash| all.rotate_left(17) ^ hash);
         self.tally.worlds = 1;
@@ -155,6 +153,15 @@ impl<'a> World<'a> {
             );
         }
         Ok(Passed { tally: self.tally, hash })
+    }
+
+    fn go(&mut self) -> Outcome {
+        self.open_sockets()?;
+        self.settle()?;
+        while !self.is_over()? {
+            self.step()?;
+        }
+        self.check_end()
     }
 
     fn fail<T>(&self, check: Check, detail: impl Into<String>) -> Outcome<T> {

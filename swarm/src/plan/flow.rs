@@ -76,6 +76,8 @@ pub(crate) struct EndPlan {
     pub(crate) finish: Finish,
     /// Aborts so long after it was connected.
     pub(crate) abort: Option<Duration>,
+    /// Changes choices of the connection while it is in use, each time that it has written or read so much.
+    pub(crate) fiddle: Option<(u64, u64)>,
 }
 
 /// Connections between two programs, one after the other.
@@ -329,7 +331,9 @@ fn end(themes: &Themes, draw: &mut Draw) -> EndPlan {
     let abort = draw.maybe(if has(Theme::Aborts) { 2 } else { u64::MAX }, |draw| {
         draw.time(Duration::from_micros(1), SECS(5))
     });
-    EndPlan { options, write, read, finish, abort }
+    let fiddle =
+        draw.maybe(if has(Theme::Options) { 4 } else { 20 }, |draw| (draw.scale(1, 20_000), draw.any()));
+    EndPlan { options, write, read, finish, abort, fiddle }
 }
 
 impl fmt::Display for FlowPlan {
@@ -339,8 +343,8 @@ impl fmt::Display for FlowPlan {
         writeln!(f, "ports {ports:?} after {start:?}, {rounds} rounds, crossing {crossing}, {excuse:?}; ")?;
         writeln!(f, "  backlog {backlog}, accepts after {accept_pause:?}, decides {decides:?}")?;
         for (name, end) in ["client", "server"].iter().zip(ends) {
-            let EndPlan { options, write, read, finish, abort } = end;
-            writeln!(f, "  {name}: {write:?}, {read:?}, {finish:?}, aborts {abort:?}")?;
+            let EndPlan { options, write, read, finish, abort, fiddle } = end;
+            writeln!(f, "  {name}: {write:?}, {read:?}, {finish:?}, aborts {abort:?}, fiddles {fiddle:?}")?;
             writeln!(f, "    {options:?}")?;
         }
         Ok(())
