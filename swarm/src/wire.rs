@@ -140,7 +140,9 @@ impl Onlooker {
             return Ok(());
         }
         let end = tcp.seq + tcp.segment_len(data);
-        if let Some(peer) = peer
+        // The peer may have begun anew from the same port while this end still repeats what is of before.
+        let of_these = |peer: &Sent| peer.iss.lt(tcp.ack) && tcp.ack.le(peer.high);
+        if let Some(peer) = peer.filter(of_these)
             && data > 0
         {
             // Nothing is sent beyond the window, but for the one byte of a probe (RFC 9293 3.8.6).
