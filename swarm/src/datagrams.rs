@@ -50,7 +50,8 @@ impl Datagrams {
         addresses: [IpAddr; 2],
         nodes: &mut [Node],
     ) -> Result<(), String> {
-        let [from, to] = addresses.map(|address| SocketAddr::new(address, plan.port));
+        let from = SocketAddr::new(addresses[0], plan.port + 1000);
+        let to = SocketAddr::new(addresses[1], plan.port);
         let bind = |host: usize, at: SocketAddr, nodes: &mut [Node]| {
             let id = nodes[host].stack.udp_bind(now, at).map_err(|error| format!("bind to {at}: {error}"))?;
             Ok::<_, String>((host, id))

@@ -23,6 +23,7 @@ mod datagrams;
 mod draw;
 mod faults;
 mod forge;
+mod middlebox;
 mod node;
 mod outcome;
 mod plan;

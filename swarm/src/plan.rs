@@ -17,6 +17,7 @@ pub(crate) use host::HostPlan;
 pub(crate) use link::{LinkPlan, Offloading};
 
 use crate::draw::Draw;
+use crate::middlebox::Middlebox;
 
 /// How the hosts of a world are joined.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,11 +64,13 @@ pub(crate) enum Theme {
     Rounds,
     Crossing,
     Datagrams,
+    Middlebox,
+    Relisten,
 }
 
 impl Theme {
     /// Each with how rarely it is chosen: once in so many worlds.
-    const ALL: [(Theme, u64); 22] = [
+    const ALL: [(Theme, u64); 24] = [
         (Theme::Loss, 2),
         (Theme::Bursts, 5),
         (Theme::Reordering, 3),
@@ -90,6 +93,8 @@ impl Theme {
         (Theme::Rounds, 8),
         (Theme::Crossing, 12),
         (Theme::Datagrams, 4),
+        (Theme::Middlebox, 8),
+        (Theme::Relisten, 12),
     ];
 }
 
@@ -163,11 +168,22 @@ impl Plan {
         };
         // One flipped bit is always found; two in one packet need not be.
         let corrupts = draw.below(ends.len() as u64) as usize;
-        let links: Vec<LinkPlan> = ends
+        let mut links: Vec<LinkPlan> = ends
             .iter()
             .enumerate()
             .map(|(number, &ends)| LinkPlan::draw(ends, v6, (number == corrupts, shape), &themes, draw))
             .collect();
+        // A box behind a router would put the checksum of a spoiled segment right.
+        let hides = shape == Shape::Router && themes.has(Theme::Corruption);
+        if themes.has(Theme::Middlebox) && !hides {
+            let required = hosts.iter().any(|host| host.config.tcp.require_timestamps);
+            let at = draw.below(links.len() as u64) as usize;
+            links[at].middlebox = Some(Middlebox::draw(draw, required));
+            if links[at].offload == Offloading::Whole {
+                // It sees what is on a wire.
+                links[at].offload = Offloading::Cuts;
+            }
+        }
         let mut plan = Plan {
             seed,
             shape,

@@ -26,6 +26,9 @@ struct Sent {
     edge: Option<SeqNumber>,
     /// The highest acknowledgement number.
     acked: Option<SeqNumber>,
+    /// It has sent SYNs that offer different things, the one of a cookie among them: it is not known which the
+    /// peer has taken.
+    ambiguous: bool,
     zero_window: bool,
     stamp: Option<u32>,
     wrapped: [bool; 2],
@@ -38,9 +41,16 @@ type Ends = (SocketAddr, SocketAddr);
 #[derive(Debug, Default)]
 pub(crate) struct Onlooker {
     ends: HashMap<Ends, Sent>,
+    /// No end hears of the other's scaling.
+    unscaled: bool,
 }
 
 impl Onlooker {
+    /// One that has seen nothing yet. With `unscaled`, something on the way takes window scaling out of SYNs.
+    pub(crate) fn new(unscaled: bool) -> Onlooker {
+        Onlooker { ends: HashMap::new(), unscaled }
+    }
+
     /// A frame that a host sends; gives what is wrong with it, if something is. `finished` is false when the
     /// device of the receiver takes it without a checksum.
     pub(crate) fn sees(
@@ -110,12 +120,14 @@ impl Onlooker {
             (SocketAddr::new(source, tcp.source_port), SocketAddr::new(destination, tcp.destination_port));
         let syn = tcp.flags.contains(TcpFlags::SYN);
         if syn {
-            let offered = tcp.options.window_scale;
+            let offered = tcp.options.window_scale.filter(|_| !self.unscaled);
             let known =
                 self.ends.get(&ends).is_some_and(|sent| sent.iss == tcp.seq && sent.offered == offered);
             if known {
                 tally.add(Fault::SynRepeated, 1);
             } else {
+                let answers = tcp.flags.contains(TcpFlags::ACK);
+                let ambiguous = answers && self.ends.contains_key(&ends);
                 let (high, stamp) = (tcp.seq + 1, tcp.options.timestamps.map(|stamp| stamp.value));
                 let sent = Sent {
                     iss: tcp.seq,
@@ -125,6 +137,7 @@ impl Onlooker {
                     first_window: tcp.window,
                     edge: None,
                     acked: None,
+                    ambiguous,
                     zero_window: false,
                     stamp,
                     wrapped: [false; 2],
@@ -142,8 +155,10 @@ impl Onlooker {
         let end = tcp.seq + tcp.segment_len(data);
         // The peer may have begun anew from the same port while this end still repeats what is of before.
         let of_these = |peer: &Sent| peer.iss.lt(tcp.ack) && tcp.ack.le(peer.high);
+        let ambiguous = sent.ambiguous || peer.is_some_and(|peer| peer.ambiguous);
         if let Some(peer) = peer.filter(of_these)
             && data > 0
+            && !ambiguous
         {
             // Nothing is sent beyond the window, but for the one byte of a probe (RFC 9293 3.8.6).
             let first = sent.iss + 1 + u32::from(peer.first_window);
@@ -196,7 +211,7 @@ impl Onlooker {
             let edge = tcp.ack + (u32::from(tcp.window) << shift);
             let rounding = (1 << shift) - 1;
             match sent.edge {
-                Some(before) if (edge + rounding).lt(before) => {
+                Some(before) if (edge + rounding).lt(before) && !ambiguous => {
                     return Err(format!(
                         "the right edge of a window moved left by {} (shift {shift}), {} to {}",
                         before.distance_from(edge),

@@ -126,7 +126,9 @@ impl<'a> World<'a> {
             datagrams: plan.datagrams.iter().map(|of| Datagrams::new(begin, of)).collect(),
             changes: plan.changes.clone().into_iter().peekable(),
             trouble: Trouble::default(),
-            onlooker: Onlooker::default(),
+            onlooker: Onlooker::new(
+                plan.links.iter().flat_map(|link| &link.middlebox).any(|it| it.strips_scaling()),
+            ),
             tally: Tally::default(),
             draw,
             buffer: Vec::new(),
@@ -324,20 +326,34 @@ impl<'a> World<'a> {
                 };
                 some = true;
                 for (frame, extra) in self.nodes[host].device_frames(device, out, &mut self.tally) {
-                    self.send(host, way, frame, extra)?;
+                    self.look(host, way, &frame, extra)?;
+                    match &self.plan.links[way / 2].middlebox {
+                        Some(middlebox) if !extra.partial => {
+                            let link_len = self.ways[way].link_len();
+                            for frame in middlebox.pass(frame, link_len, &mut self.draw, &mut self.tally) {
+                                self.send(host, way, frame, extra);
+                            }
+                        }
+                        _ => self.send(host, way, frame, extra),
+                    }
                 }
             }
         }
         Ok(some)
     }
 
-    fn send(&mut self, host: usize, way: usize, frame: Bytes, extra: Extra) -> Outcome {
+    /// Looks at a frame that a host sends.
+    fn look(&mut self, host: usize, way: usize, frame: &[u8], extra: Extra) -> Outcome {
         let ethernet = self.ways[way].ethernet;
         // What a router passes on was made, or spoiled, by others.
         let made = !self.plan.hosts[host].config.forwarding;
-        if made && let Err(wrong) = self.onlooker.sees(&frame, ethernet, !extra.partial, &mut self.tally) {
+        if made && let Err(wrong) = self.onlooker.sees(frame, ethernet, !extra.partial, &mut self.tally) {
             return self.fail(Check::Frame, self.said_by(host, &wrong));
         }
+        Ok(())
+    }
+
+    fn send(&mut self, host: usize, way: usize, frame: Bytes, extra: Extra) {
         let sent = self.ways[way].send(self.now, frame.clone(), extra, &mut self.tally);
         note!(self, "{} sends {} bytes: {sent:?}", self.plan.hosts[host].name, frame.len());
         if let Sent::TooBig(mtu) = sent
@@ -346,7 +362,6 @@ impl<'a> World<'a> {
             // The other direction of the link leads back.
             self.ways[way ^ 1].send(self.now, answer, Extra::default(), &mut self.tally);
         }
-        Ok(())
     }
 
     fn said_by(&self, host: usize, what: &str) -> String {

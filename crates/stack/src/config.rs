@@ -16,7 +16,9 @@ pub struct Config {
     /// Hop limit (TTL) of what we send, unless the socket says otherwise. RFC 1122 3.2.1.7 wants it
     /// configurable; 64 is what the IANA registry recommends.
     pub hop_limit: u8,
-    /// Bytes of payload that the whole stack may hold: send and receive buffers, reassembly, queues.
+    /// Bytes of payload that the whole stack may hold: send and receive buffers, reassembly, queues. What is
+    /// written and what arrives out of order takes three quarters at most, and an eighth (64 KiB at most) is for
+    /// answers without a socket. With less than 16 KiB what is left may be too little for data to arrive.
     pub memory_limit: usize,
     /// Links: neighbours and what waits for them.
     pub link: LinkConfig,

@@ -20,6 +20,8 @@ pub(crate) enum Change {
     Death { host: usize },
     /// Somewhere on the way nothing larger passes for so long; the sender is told by ICMP or not.
     Narrow { link: usize, mtu: usize, tells: bool, lasts: Duration },
+    /// A listener is closed, and another opened after so long.
+    Relisten { server: usize, lasts: Duration },
     /// Forged SYNs for a port of a host at the end of a link.
     Flood { link: usize, end: usize, port: u16, count: u64, interval: Duration },
 }
@@ -58,6 +60,10 @@ pub(super) fn draw(plan: &mut Plan, draw: &mut Draw) {
     });
     some(Theme::Sleep, draw, &mut |draw| Change::Sleep {
         host: draw.below(plan.hosts.len() as u64) as usize,
+        lasts: lasts(draw),
+    });
+    some(Theme::Relisten, draw, &mut |draw| Change::Relisten {
+        server: draw.below(4) as usize,
         lasts: lasts(draw),
     });
     some(Theme::PathMtu, draw, &mut |draw| Change::Narrow {

@@ -182,6 +182,10 @@ fn share(first: &FlowPlan, flow: &mut FlowPlan, most: u64) {
 
 /// Who talks to whom.
 fn hosts(shape: Shape, draw: &mut Draw) -> [usize; 2] {
+    if draw.one_in(20) {
+        let host = draw.below(2) as usize;
+        return [host, host];
+    }
     match shape {
         Shape::TwoClients => draw.of(&[[0, 1], [2, 1]]),
         Shape::Pair | Shape::Router => draw.of(&[[0, 1], [1, 0]]),
@@ -220,7 +224,10 @@ fn flow(plan: &Plan, number: u16, most: u64, draw: &mut Draw) -> FlowPlan {
             _ => end.syn_retries = Some(draw.below(4) as u8),
         }
     }
-    let aborted = |end: &EndPlan| end.abort.is_some() || matches!(end.finish, Finish::Rude | Finish::Hasty);
+    let relistens = has(Theme::Relisten);
+    let aborted = |end: &EndPlan| {
+        relistens || end.abort.is_some() || matches!(end.finish, Finish::Rude | Finish::Hasty)
+    };
     let excuse = if dies {
         Some(Excuse::Death)
     } else if ends.iter().any(aborted) || ends.iter().any(|end| end.options.linger.is_some()) {

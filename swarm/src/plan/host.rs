@@ -83,7 +83,7 @@ fn config(themes: &Themes, draw: &mut Draw) -> Config {
         config.tcp.syn_cookies = draw.below(3) > 0;
     }
     if themes.has(Theme::Memory) && draw.below(3) > 0 {
-        config.memory_limit = draw.scale(6 << 10, 512 << 10) as usize;
+        config.memory_limit = draw.scale(16 << 10, 512 << 10) as usize;
     }
     config
 }

@@ -7,6 +7,7 @@ use fathom_impair::{BitsPerSecond, ByteCount, Conditions, GilbertElliott, Probab
 
 use super::{Shape, Theme, Themes};
 use crate::draw::Draw;
+use crate::middlebox::Middlebox;
 
 /// What the devices at the ends of a link do for the stacks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,6 +32,8 @@ pub(crate) struct LinkPlan {
     pub(crate) offload: Offloading,
     /// From the first end to the second, and back.
     pub(crate) conditions: [Conditions; 2],
+    /// A box on the way.
+    pub(crate) middlebox: Option<Middlebox>,
 }
 
 impl LinkPlan {
@@ -56,7 +59,7 @@ impl LinkPlan {
             _ => Offloading::Nothing,
         };
         let conditions = [(); 2].map(|()| conditions(corrupts, themes, draw));
-        LinkPlan { ends, ethernet, mtu, offload, conditions }
+        LinkPlan { ends, ethernet, mtu, offload, conditions, middlebox: None }
     }
 
     /// The same link when faults are over: what is left is how long and how wide it is.
@@ -123,7 +126,7 @@ fn conditions(corrupts: bool, themes: &Themes, draw: &mut Draw) -> Conditions {
 impl fmt::Display for LinkPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let medium = if self.ethernet { "Ethernet" } else { "IP" };
-        let LinkPlan { mtu, offload, conditions: [there, back], .. } = self;
-        write!(f, "{medium}, MTU {mtu}, devices do {offload:?}; there {there}; back {back}")
+        let LinkPlan { mtu, offload, conditions: [there, back], middlebox, .. } = self;
+        write!(f, "{medium}, MTU {mtu}, devices do {offload:?}; there {there}; back {back}; {middlebox:?}")
     }
 }

@@ -55,7 +55,7 @@ impl World<'_> {
             }
             return Ok(gone);
         }
-        if self.programs_have_ended() && self.changes.peek().is_none() {
+        if self.programs_have_ended() && self.changes.peek().is_none() && self.trouble.is_over() {
             self.leave();
             return Ok(false);
         }

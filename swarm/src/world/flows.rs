@@ -96,21 +96,7 @@ impl World<'_> {
             if plan.crossing || self.servers.iter().any(same) {
                 continue;
             }
-            // Clients may come to any of its addresses.
-            let at = SocketAddr::new(self.plan.unspecified(), plan.ports[1]);
-            let listen = TcpListen {
-                backlog: plan.backlog,
-                decide: plan.decides.is_some(),
-                options: plan.ends[1].options.clone(),
-                ..TcpListen::at(at)
-            };
-            match self.nodes[host].stack.tcp_listen(self.now, listen) {
-                Ok(listener) => {
-                    let (accept_at, decisions) = (Instant::MAX, Vec::new());
-                    self.servers.push(Server { host, listener, flow, accept_at, decisions });
-                }
-                Err(error) => return self.fail(Check::Outcome, format!("listen at {at}: {error}")),
-            }
+            self.open_server(flow);
         }
         for number in 0..self.datagrams.len() {
             let plan = &self.plan.datagrams[number];
@@ -122,6 +108,34 @@ impl World<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Listens as a flow has it.
+    pub(super) fn open_server(&mut self, flow: usize) {
+        let plan = &self.plan.flows[flow];
+        let host = plan.hosts[1];
+        // Clients may come to any of its addresses.
+        let at = SocketAddr::new(self.plan.unspecified(), plan.ports[1]);
+        let listen = TcpListen {
+            backlog: plan.backlog,
+            decide: plan.decides.is_some(),
+            options: plan.ends[1].options.clone(),
+            ..TcpListen::at(at)
+        };
+        let listener = self.nodes[host].stack.tcp_listen(self.now, listen);
+        let listener = listener.expect("nobody else listens at the port");
+        let (accept_at, decisions) = (Instant::MAX, Vec::new());
+        self.servers.push(Server { host, listener, flow, accept_at, decisions });
+    }
+
+    /// Closes a listener; gives the flow that it was opened for.
+    pub(super) fn close_server(&mut self, number: usize) -> Option<usize> {
+        if self.servers.is_empty() {
+            return None;
+        }
+        let server = self.servers.remove(number % self.servers.len());
+        self.nodes[server.host].stack.tcp_close_listener(self.now, server.listener);
+        Some(server.flow)
     }
 
     /// When a program goes on by itself.
@@ -278,6 +292,9 @@ impl World<'_> {
         let connect = TcpConnect { remote, local: Some(local), options };
         let opened = self.nodes[host].stack.tcp_connect(self.now, connect);
         note!(self, "{}: connects to {remote}: {opened:?}", self.plan.hosts[host].name);
+        if plan.hosts[0] == plan.hosts[1] {
+            self.count(Fault::ToItself);
+        }
         match opened {
             Ok(id) => {
                 self.tally.connections += 1;

@@ -26,6 +26,7 @@ pub(super) struct Trouble {
 enum End {
     Down { host: usize, device: usize },
     Unaddressed { host: usize, device: usize, address: IpAddr },
+    Relisten { flow: usize },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +40,11 @@ struct Flood {
 }
 
 impl Trouble {
+    /// Whether nothing is left to be ended.
+    pub(super) fn is_over(&self) -> bool {
+        self.ends.is_empty()
+    }
+
     pub(super) fn next(&self) -> Instant {
         let ends = self.ends.iter().map(|(at, _)| *at);
         ends.chain(self.floods.iter().map(|flood| flood.next)).min().unwrap_or(Instant::MAX)
@@ -95,6 +101,11 @@ impl World<'_> {
                     self.trouble.ends.push((now + lasts, End::Unaddressed { host, device, address }));
                 }
             }
+            Change::Relisten { server, lasts } => {
+                let Some(flow) = self.close_server(server) else { return };
+                self.count(Fault::ListenerClosed);
+                self.trouble.ends.push((now + lasts, End::Relisten { flow }));
+            }
             Change::Sleep { host, lasts } => {
                 let node = &mut self.nodes[host];
                 node.asleep_until = node.asleep_until.max(now + lasts);
@@ -124,6 +135,7 @@ impl World<'_> {
                 let id = self.nodes[host].devices[device].id;
                 self.nodes[host].stack.set_link(self.now, id, true);
             }
+            End::Relisten { flow } => self.open_server(flow),
             End::Unaddressed { host, device, address } => {
                 let id = self.nodes[host].devices[device].id;
                 if let Some(cidr) = IpCidr::new(address, self.plan.prefix_len()) {
