@@ -158,9 +158,6 @@ impl Plan {
             Shape::TwoClients => &["alice", "bob", "carol"],
         };
         let mut hosts: Vec<HostPlan> = names.iter().map(|name| HostPlan::draw(name, &themes, draw)).collect();
-        if shape == Shape::Router {
-            hosts[2].make_router();
-        }
         let ends: &[(usize, usize)] = match shape {
             Shape::Pair => &[(0, 1)],
             Shape::Router => &[(0, 2), (2, 1)],
@@ -177,12 +174,22 @@ impl Plan {
         let hides = shape == Shape::Router && themes.has(Theme::Corruption);
         if themes.has(Theme::Middlebox) && !hides {
             let required = hosts.iter().any(|host| host.config.tcp.require_timestamps);
-            let at = draw.below(links.len() as u64) as usize;
-            links[at].middlebox = Some(Middlebox::draw(draw, required));
-            if links[at].offload == Offloading::Whole {
-                // It sees what is on a wire.
-                links[at].offload = Offloading::Cuts;
+            let middlebox = Middlebox::draw(draw, required);
+            let way = draw.below(links.len() as u64) as usize;
+            // One on the way between any two hosts.
+            let both = shape == Shape::TwoClients;
+            for link in
+                links.iter_mut().enumerate().filter(|(at, _)| both || *at == way).map(|(_, link)| link)
+            {
+                link.middlebox = Some(middlebox.clone());
+                if link.offload == Offloading::Whole {
+                    // It sees what is on a wire.
+                    link.offload = Offloading::Cuts;
+                }
             }
+        }
+        if shape == Shape::Router {
+            hosts[2].make_router(links.iter().map(|link| link.mtu).max().unwrap_or(1500));
         }
         let mut plan = Plan {
             seed,

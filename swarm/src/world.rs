@@ -18,7 +18,7 @@ use crate::draw::Draw;
 use crate::faults::{Fault, Tally};
 use crate::node::{Node, tally_record};
 use crate::outcome::{Check, Failure, Passed};
-use crate::plan::{Change, Plan};
+use crate::plan::{Change, Plan, Theme};
 use crate::program::End;
 use crate::way::{Extra, Sent, Way};
 use crate::wire::Onlooker;
@@ -29,6 +29,9 @@ use trouble::Trouble;
 /// Longest time after the faults by which every program has ended: user timeouts of 15 minutes, and repairs
 /// before them.
 const PATIENCE: Duration = Duration::from_secs(45 * 60);
+/// The same where memory is scarce: a receiver offers more than it has memory for, and each timeout of up to two
+/// minutes brings no more than that.
+const PATIENCE_WITH_LITTLE_MEMORY: Duration = Duration::from_secs(4 * 60 * 60);
 /// Longest time after the programs by which nothing of their connections is left.
 const GONE_WITHIN: Duration = Duration::from_secs(20 * 60);
 /// How often it is looked whether they are.
@@ -206,7 +209,7 @@ impl<'a> World<'a> {
         let change = self.changes.peek().map(|(after, _)| self.begin + *after);
         let phase = match self.phase {
             Phase::Faults => self.begin + self.plan.faults_end,
-            Phase::Calm => self.begin + self.plan.faults_end + PATIENCE,
+            Phase::Calm => self.ends_by(),
             Phase::Leaving(since) => since.max(self.now) + LOOKS_AFTER,
         };
         let first = links.chain(nodes).chain(change).min().unwrap_or(Instant::MAX);
@@ -391,6 +394,13 @@ impl<'a> World<'a> {
     fn socket_addr(&self, flow: usize, side: usize) -> SocketAddr {
         let of = &self.plan.flows[flow];
         SocketAddr::new(self.plan.address_of(of.hosts[side], of.hosts[1 - side]), of.ports[side])
+    }
+
+    /// When every program must have ended.
+    fn ends_by(&self) -> Instant {
+        let scarce = self.plan.themes.has(Theme::Memory);
+        let patience = if scarce { PATIENCE_WITH_LITTLE_MEMORY } else { PATIENCE };
+        self.begin + self.plan.faults_end + patience
     }
 
     fn host_runs(&self, host: usize) -> bool {

@@ -128,6 +128,8 @@ pub(super) fn draw(plan: &mut Plan, draw: &mut Draw) {
         34..39 => 600_000,
         _ => 4_000_000,
     };
+    // Where each segment may be refused for want of memory, little comes through with each timeout.
+    let most = if plan.themes.has(Theme::Memory) { most.min(60_000) } else { most };
     let most = most / count;
     for number in 0..count {
         let mut flow = flow(plan, number as u16, most, draw);
@@ -228,9 +230,11 @@ fn flow(plan: &Plan, number: u16, most: u64, draw: &mut Draw) -> FlowPlan {
     let aborted = |end: &EndPlan| {
         relistens || end.abort.is_some() || matches!(end.finish, Finish::Rude | Finish::Hasty)
     };
+    // While SYNs cross one end may be told that there is no way, after the other believes that it is connected.
+    let half = crossing && (has(Theme::AddressGone) || has(Theme::LinkDown));
     let excuse = if dies {
         Some(Excuse::Death)
-    } else if ends.iter().any(aborted) || ends.iter().any(|end| end.options.linger.is_some()) {
+    } else if half || ends.iter().any(aborted) || ends.iter().any(|end| end.options.linger.is_some()) {
         Some(Excuse::Aborted)
     } else if impatient {
         Some(Excuse::Impatient)

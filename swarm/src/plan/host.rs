@@ -43,8 +43,10 @@ impl HostPlan {
         }
     }
 
-    pub(super) fn make_router(&mut self) {
+    /// The host passes on packets of so many bytes, for which it must have some memory.
+    pub(super) fn make_router(&mut self, mtu: usize) {
         self.config.forwarding = true;
+        self.config.memory_limit = self.config.memory_limit.max(4 * mtu);
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use fathom_wire::Instant;
 
-use super::{GONE_WITHIN, Outcome, PATIENCE, Phase, World, note};
+use super::{GONE_WITHIN, Outcome, Phase, World, note};
 use crate::outcome::Check;
 use crate::program::End;
 
@@ -59,7 +59,7 @@ impl World<'_> {
             self.leave();
             return Ok(false);
         }
-        if self.phase == Phase::Calm && self.now >= self.begin + self.plan.faults_end + PATIENCE {
+        if self.phase == Phase::Calm && self.now >= self.ends_by() {
             let waits = self.who_waits();
             return self.fail(Check::Hang, waits);
         }
