@@ -8,6 +8,7 @@
 pub mod actions;
 mod coalesce;
 mod dissect;
+mod drill;
 mod fragments;
 mod host;
 mod naive;
@@ -69,6 +70,7 @@ pub const TARGETS: &[Target] = &[
     bytes("virtio", 512, virtio::virtio),
     bytes("words", 64, words::words),
     bytes("cidr", 64, words::cidr),
+    bytes("drill", 2048, drill::drill),
     // Parts of the engine beside naive models.
     program("coalesce", 96, coalesce::coalesce),
     program("segments", 8, segments::segments),

@@ -69,6 +69,7 @@ corpora!(
     virtio,
     words,
     cidr,
+    drill,
     coalesce,
     segments,
     fragments,
