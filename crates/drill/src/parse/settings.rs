@@ -12,7 +12,7 @@ pub(super) fn line(cursor: &mut Cursor<'_>, settings: &mut Settings, given: &Def
     cursor.expect("--")?;
     let name = name(cursor);
     let value = if cursor.eat("=") { Some(value(cursor)?) } else { None };
-    let option = Option { at, name, value };
+    let option = Given { at, name, value };
     match name {
         "ip_version" => {
             settings.ip_version = match option.value(cursor)? {
@@ -56,12 +56,7 @@ pub(super) fn line(cursor: &mut Cursor<'_>, settings: &mut Settings, given: &Def
     Ok(())
 }
 
-fn define(
-    cursor: &mut Cursor<'_>,
-    settings: &mut Settings,
-    given: &Defines,
-    option: &Option<'_>,
-) -> Read<()> {
+fn define(cursor: &mut Cursor<'_>, settings: &mut Settings, given: &Defines, option: &Given<'_>) -> Read<()> {
     let Some((name, value)) = option.value(cursor)?.split_once('=') else {
         return option.wrong(cursor, "NAME=value");
     };
@@ -81,7 +76,7 @@ pub(crate) fn is_name(name: &str) -> bool {
 }
 
 /// What cannot be set, with the reason.
-fn unknown<T>(cursor: &Cursor<'_>, option: &Option<'_>) -> Read<T> {
+fn unknown<T>(cursor: &Cursor<'_>, option: &Given<'_>) -> Read<T> {
     let why = match option.name {
         "wire_client" | "wire_server" | "wire_server_at" | "wire_server_ip" | "wire_server_port"
         | "wire_client_dev" | "wire_server_dev" => {
@@ -131,13 +126,14 @@ pub(super) fn check(cursor: &Cursor<'_>, settings: &Settings) -> Read<()> {
     Ok(())
 }
 
-struct Option<'a> {
+/// An option as it stands.
+struct Given<'a> {
     at: usize,
     name: &'a str,
-    value: std::option::Option<&'a str>,
+    value: Option<&'a str>,
 }
 
-impl<'a> Option<'a> {
+impl<'a> Given<'a> {
     fn wrong<T>(&self, cursor: &Cursor<'_>, expected: &str) -> Read<T> {
         cursor.wrong_at(
             self.at,

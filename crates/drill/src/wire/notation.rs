@@ -1,7 +1,5 @@
 //! Packets as a script writes them.
 
-use std::fmt::Write;
-
 use fathom_wire::{Ecn, IpHeader, TcpFlags};
 
 use super::flow::{Flow, Flows};
@@ -65,36 +63,38 @@ pub(crate) fn options(options: &[TcpOption]) -> String {
     format!(" <{}>", options.iter().map(option).collect::<Vec<_>>().join(","))
 }
 
+/// `[1:1001(1000)]` without its brackets.
+fn sequence(seq: u32, len: u32) -> String {
+    format!("{seq}:{}({len})", seq.wrapping_add(len))
+}
+
 /// A packet of the script.
 pub(crate) fn show_packet(packet: &Packet, v6: bool) -> String {
     let mut text = String::from(if packet.direction == Direction::Inbound { "<" } else { ">" });
     text += &brackets(&packet.ip);
-    // Writing to a string cannot fail.
-    let _ = match &packet.body {
+    let number = |name: &str, number: Option<u32>| number.map_or(String::new(), |n| format!(" {name} {n}"));
+    match &packet.body {
         Body::Tcp(tcp) => {
-            let end = tcp.seq.wrapping_add(tcp.len.into());
-            let _ = write!(text, " {} {}:{end}({})", flags(tcp.flags), tcp.seq, tcp.len);
-            let _ = tcp.ack.map_or(Ok(()), |ack| write!(text, " ack {ack}"));
-            let _ = tcp.window.map_or(Ok(()), |window| write!(text, " win {window}"));
-            let _ = tcp.urgent.map_or(Ok(()), |urgent| write!(text, " urg {urgent}"));
+            text += &format!(" {} {}", flags(tcp.flags), sequence(tcp.seq, tcp.len.into()));
+            text += &number("ack", tcp.ack);
+            text += &number("win", tcp.window.map(u32::from));
+            text += &number("urg", tcp.urgent.map(u32::from));
             match &tcp.options {
-                Options::Any => write!(text, " <...>"),
-                Options::These(these) => write!(text, "{}", options(these)),
+                Options::Any => text += " <...>",
+                Options::These(these) => text += &options(these),
             }
         }
-        Body::Udp(len) => write!(text, " udp ({len})"),
+        Body::Udp(len) => text += &format!(" udp ({len})"),
         Body::Icmp(icmp) => {
-            let _ = write!(text, " icmp {}", names(v6, icmp.kind, icmp.code));
-            let _ = icmp.mtu.map_or(Ok(()), |mtu| write!(text, " mtu {mtu}"));
+            text += &format!(" icmp {}", names(v6, icmp.kind, icmp.code));
+            text += &number("mtu", icmp.mtu);
             match icmp.quoted {
-                None => Ok(()),
-                Some(Quoted::Udp(len)) => write!(text, " [udp ({len})]"),
-                Some(Quoted::Tcp(seq, len)) => {
-                    write!(text, " [{seq}:{}({len})]", seq.wrapping_add(len.into()))
-                }
+                None => {}
+                Some(Quoted::Udp(len)) => text += &format!(" [udp ({len})]"),
+                Some(Quoted::Tcp(seq, len)) => text += &format!(" [{}]", sequence(seq, len.into())),
             }
         }
-    };
+    }
     text
 }
 
@@ -150,39 +150,37 @@ pub(crate) fn show_seen(seen: &Seen, flows: &Flows, like: &Ip) -> String {
     let mut text = format!(">{}", brackets(&ip));
     let unshifted = Flow::new(([0; 4], 0).into(), ([0; 4], 0).into());
     let flow = flow.unwrap_or(&unshifted);
-    // Writing to a string cannot fail.
-    let _ = match &seen.body {
+    match &seen.body {
         SeenBody::Tcp { header, options: these, data } => {
             let seq = flow.script_sequence(header.seq);
-            let end = seq.wrapping_add(data.len() as u32);
-            let _ = write!(text, " {} {seq}:{end}({})", flags(header.flags), data.len());
+            text += &format!(" {} {}", flags(header.flags), sequence(seq, data.len() as u32));
             if header.flags.contains(TcpFlags::ACK) {
-                let _ = write!(text, " ack {}", header.ack);
+                text += &format!(" ack {}", header.ack);
             }
-            let _ = write!(text, " win {}", header.window);
+            text += &format!(" win {}", header.window);
             if header.flags.contains(TcpFlags::URG) {
-                let _ = write!(text, " urg {}", header.urgent);
+                text += &format!(" urg {}", header.urgent);
             }
-            write!(text, "{}", options(&flow.script_options(these)))
+            text += &options(&flow.script_options(these));
         }
-        SeenBody::Udp { data, .. } => write!(text, " udp ({})", data.len()),
+        SeenBody::Udp { data, .. } => text += &format!(" udp ({})", data.len()),
         SeenBody::Icmp { kind, code, mtu, quoted } => {
-            let _ = write!(text, " icmp {}", names(v6, *kind, *code));
-            let _ = mtu.map_or(Ok(()), |mtu| write!(text, " mtu {mtu}"));
+            text += &format!(" icmp {}", names(v6, *kind, *code));
+            text += &mtu.map_or(String::new(), |mtu| format!(" mtu {mtu}"));
             match quoted {
-                None => Ok(()),
-                Some(QuotedSeen::Udp { len, .. }) => write!(text, " [udp ({len})]"),
+                None => {}
+                Some(QuotedSeen::Udp { len, .. }) => text += &format!(" [udp ({len})]"),
                 Some(QuotedSeen::Tcp { seq, len, .. }) => {
-                    write!(text, " [{seq}:{}({len})]", seq.wrapping_add((*len).into()))
+                    text += &format!(" [{}]", sequence(*seq, (*len).into()));
                 }
             }
         }
-        SeenBody::Other(what) => write!(text, " ({what})"),
-    };
+        SeenBody::Other(what) => text += &format!(" ({what})"),
+    }
     if peer.is_none()
         && let (Some(source), Some(destination)) = (seen.source(), seen.destination())
     {
-        let _ = write!(text, " (from {source} to {destination}, which is no conversation of the script)");
+        text += &format!(" (from {source} to {destination}, which is no conversation of the script)");
     }
     text
 }
