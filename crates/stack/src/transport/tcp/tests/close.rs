@@ -54,7 +54,7 @@ fn data_for_a_program_that_has_closed_is_answered_by_a_reset() {
     close(&mut host, &peer);
     host.sends(peer.id);
     let seg = peer.data(b"nobody reads this");
-    // RFC9293-X-13
+    // RFC9293-X-13, RFC9293-MAY-1
     assert_eq!(host.take(&seg).0, Some(DropReason::TcpAfterClose));
     // RFC9293-SHLD-3
     assert!(host.sends_one(peer.id).flags.contains(F::RST));
@@ -125,7 +125,7 @@ fn time_wait_lasts_a_minute_and_no_reset_ends_it() {
     // RFC9293-X-11
     assert_eq!(host.take(&again).1.unwrap().ack, peer.nxt);
     host.pass(Duration::from_secs(59));
-    // RFC9293-MUST-13, RFC9293-X-11, RFC1337-R1
+    // RFC9293-MUST-13, RFC9293-X-11, RFC1337-R1: with an MSL of 30 s
     assert_eq!(host.state(peer.id), Some(TcpStateName::TimeWait));
     host.pass(Duration::from_secs(2));
     // RFC9293-X-14: the end of TIME-WAIT is none

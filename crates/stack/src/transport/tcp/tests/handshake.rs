@@ -388,7 +388,7 @@ fn an_unanswered_syn_is_repeated_with_doubling_and_fails_in_the_end() {
     }
     // RFC9293-MUST-22, RFC6298-R1
     assert_eq!(times, [1, 3, 7, 15, 31, 63, 127]);
-    // RFC9293-MUST-23
+    // RFC9293-MUST-23: R2 of an active open
     assert_eq!((host.now - begin).as_secs(), 180);
     // RFC9293-MUST-22
     assert_eq!(host.state(id), Some(TcpStateName::Closed));

@@ -113,7 +113,7 @@ fn nagle_lets_one_short_segment_be_on_its_way() {
     assert_eq!(lens(&host.sends(peer.id)), []);
     let ack = peer.acks(3);
     host.take(&ack);
-    // RFC9293-MUST-60, RFC9293-MAY-16
+    // RFC9293-MUST-60, RFC9293-SHLD-27, RFC9293-MAY-16
     assert_eq!(host.sends_one(peer.id).data, b"twothree");
     // Whole segments do not wait, and neither does a short one behind them (Minshall).
     let ack = peer.acks(8);
@@ -435,7 +435,7 @@ fn a_window_that_closes_over_data_in_flight_holds_the_connection_as_long_as_the_
         host.next_sent(peer.id).expect("the first byte again");
         host.take(&peer.ack().window(0));
     }
-    // RFC9293-MUST-37
+    // RFC9293-MUST-37, RFC9293-SHLD-17
     assert_eq!(host.state(peer.id), Some(TcpStateName::Established));
 }
 
