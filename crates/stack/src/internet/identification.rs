@@ -59,23 +59,23 @@ mod tests {
     use crate::random::Seed;
     use std::collections::HashSet;
 
-    /// RFC6864-R3
     #[test]
     fn identifications_of_a_tuple_do_not_repeat_while_16_bits_last() {
         let mut identifications = Identifications::new(&mut Random::new(&Seed::from_u64(7)));
         let (a, b) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
         let seen: HashSet<u16> =
             (0..0x10000).map(|_| identifications.next(a, b, IpProtocol::Udp) as u16).collect();
+        // RFC6864-R3
         assert_eq!(seen.len(), 0x10000);
     }
 
-    /// RFC8200-R17
     #[test]
     fn identifications_of_different_destinations_do_not_follow_each_other() {
         let mut identifications = Identifications::new(&mut Random::new(&Seed::from_u64(7)));
         let a = IpAddr::from([10, 0, 0, 1]);
         let mut next = |host| identifications.next(a, IpAddr::from([10, 0, 0, host]), IpProtocol::Udp);
         let near = (2..200).filter(|host| next(host + 1).wrapping_sub(next(*host)) < 1000).count();
+        // RFC8200-R17
         assert!(near < 5, "{near} of 198 are near their neighbour's");
     }
 }

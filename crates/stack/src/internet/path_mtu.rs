@@ -138,7 +138,6 @@ mod tests {
         PathMtus::new(Random::new(&Seed::from_u64(1)).table_hasher())
     }
 
-    /// RFC1191-R1, RFC1191-R2, RFC1191-R3, RFC8201-R1, RFC8201-R2, RFC8201-R3
     #[test]
     fn an_estimate_is_lowered_within_its_bounds_and_never_raised() {
         // destination, current, reported, packet length, result
@@ -155,16 +154,17 @@ mod tests {
         ];
         for (destination, current, reported, len, expected) in table {
             let estimate = estimate(destination.parse().unwrap(), current, reported, len);
+            // RFC1191-R1, RFC1191-R2, RFC1191-R3, RFC8201-R1, RFC8201-R2, RFC8201-R3
             assert_eq!(estimate, expected, "{destination} {current} {reported} {len}");
         }
     }
 
-    /// RFC8201-R4, RFC1191-R4
     #[test]
     fn an_estimate_is_forgotten_after_its_age() {
         let destination = "192.0.2.1".parse().unwrap();
         let mut mtus = table();
         mtus.set(Instant::ZERO, destination, 1400, 4, AGE);
+        // RFC8201-R4, RFC1191-R4
         assert_eq!(mtus.get(Instant::from_millis(599_999), destination, 1500), 1400);
         assert_eq!(mtus.get(Instant::from_millis(600_000), destination, 1500), 1500);
     }

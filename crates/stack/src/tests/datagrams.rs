@@ -79,7 +79,6 @@ fn a_large_datagram_is_fragmented_and_put_together() {
     }
 }
 
-/// RFC1122-R60, RFC4443-R6, RFC1122-R61
 #[test]
 fn a_connected_socket_learns_that_nobody_listens() {
     for v6 in [false, true] {
@@ -94,12 +93,13 @@ fn a_connected_socket_learns_that_nobody_listens() {
             event.socket == SocketId::Udp(client) && event.readiness.contains(Readiness::ERROR)
         }));
         let mut udp = pair.a.stack.udp(pair.now, client).unwrap();
+        // RFC1122-R60, RFC4443-R6, RFC1122-R61
         assert_eq!(udp.recv_from(&mut [0; 8]), Err(UdpError::Refused));
         assert_eq!(udp.recv_from(&mut [0; 8]), Err(UdpError::WouldBlock));
     }
 }
 
-/// RFC4861-R10, RFC1122-R3: three questions a second apart, then host unreachable for each packet that waits.
+/// Three questions a second apart, then host unreachable for each packet that waits.
 #[test]
 fn a_ping_to_nobody_ends_in_host_unreachable_after_three_questions() {
     for nobody in ["192.0.2.99", "2001:db8::99"] {
@@ -110,9 +110,11 @@ fn a_ping_to_nobody_ends_in_host_unreachable_after_three_questions() {
         pair.a.stack.icmp(pair.now, socket).unwrap().send_echo(nobody, 1, b"", None).unwrap();
         pair.drive();
         let times: Vec<u64> = pair.a.sent.iter().map(|(at, _)| (*at - start).as_secs()).collect();
+        // RFC4861-R10, RFC1122-R3
         assert_eq!(times, [0, 1, 2]);
         let event = pair.a.stack.icmp(pair.now, socket).unwrap().recv().unwrap();
         let error = IcmpEventKind::Error { error: IcmpErrorKind::HostUnreachable, destination: nobody };
+        // RFC4861-R10
         assert_eq!((event.kind, event.sequence), (error, 1));
     }
 }

@@ -25,17 +25,17 @@ fn udp_to(host: &mut Host, local: &str, remote: &str, data: &[u8]) {
     host.stack.udp(host.now, socket).unwrap().send_to(data, remote.parse().unwrap()).unwrap();
 }
 
-/// RFC826-R4, RFC1122-R6
 #[test]
 fn an_arp_request_is_answered_byte_for_byte() {
     let request = hex("ffffffffffff 020000000002 0806 0001 0800 06 04 0001
         020000000002 c0000202 000000000000 c0000201");
     let reply = hex("020000000002 020000000001 0806 0001 0800 06 04 0002
         020000000001 c0000201 020000000002 c0000202");
+    // RFC826-R4, RFC1122-R6
     assert_eq!(Host::new().receive(request), [reply]);
 }
 
-/// RFC1122-R5, RFC1122-R3: the question once a second at most, and the packets in their order at the answer.
+/// The question once a second at most, and the packets in their order at the answer.
 #[test]
 fn packets_wait_for_the_arp_reply() {
     let mut host = Host::new();
@@ -45,6 +45,7 @@ fn packets_wait_for_the_arp_reply() {
     assert_eq!(host.sent(), *std::slice::from_ref(&question));
     udp_to(&mut host, "192.0.2.1:10", "192.0.2.2:9", b"two");
     assert_eq!(host.sent(), NOTHING, "it has been asked for already");
+    // RFC1122-R3
     assert_eq!(host.pass(Duration::from_millis(1500)), [(1001, question)]);
 
     let answer = hex("020000000001 020000000002 0806 0001 0800 06 04 0002
@@ -52,31 +53,35 @@ fn packets_wait_for_the_arp_reply() {
     let sent = host.receive(answer);
     assert_eq!(sent.len(), 2);
     assert_eq!(sent[0][..14], hex("020000000002 020000000001 0800")[..]);
+    // RFC1122-R5
     assert!(sent[0].ends_with(b"one") && sent[1].ends_with(b"two"));
 }
 
-/// RFC826-R3, RFC826-R2: a stranger is learned only when the packet is for us; what is known is updated.
+/// A stranger is learned only when the packet is for us; what is known is updated.
 #[test]
 fn arp_teaches_as_rfc_826_says() {
     let mut host = Host::new();
     let elsewhere = arp_frame(EthernetAddress::BROADCAST, &arp(ArpOperation::Request, "192.0.2.77"));
     assert_eq!(host.receive(elsewhere), NOTHING);
     udp_to(&mut host, "192.0.2.1:9", "192.0.2.2:9", b"x");
+    // RFC826-R3
     assert_eq!(host.sent()[0][12..14], [8, 6], "the sender was not learned, so it is asked for");
 
     let mut host = Host::new();
     host.receive(arp_frame(EthernetAddress::BROADCAST, &arp(ArpOperation::Request, "192.0.2.1")));
     udp_to(&mut host, "192.0.2.1:9", "192.0.2.2:9", b"x");
+    // RFC826-R3
     assert_eq!(host.sent()[0][..6], THEIRS.0, "the sender of a question to us was learned");
 
     let mut moved = arp(ArpOperation::Request, "192.0.2.77");
     moved.sender_hardware = EthernetAddress([2, 0, 0, 0, 0, 9]);
     host.receive(arp_frame(EthernetAddress::BROADCAST, &moved));
     udp_to(&mut host, "192.0.2.1:10", "192.0.2.2:9", b"x");
+    // RFC826-R2
     assert_eq!(host.sent()[0][..6], [2, 0, 0, 0, 0, 9], "its new link address was learned in passing");
 }
 
-/// RFC5227-R8: we keep the address and say so, at most once in ten seconds.
+/// We keep the address and say so, at most once in ten seconds.
 #[test]
 fn an_address_in_use_is_defended_once_in_ten_seconds() {
     let mut host = Host::new();
@@ -85,14 +90,16 @@ fn an_address_in_use_is_defended_once_in_ten_seconds() {
     let conflict = arp_frame(EthernetAddress::BROADCAST, &conflict);
     let announcement = hex("ffffffffffff 020000000001 0806 0001 0800 06 04 0001
         020000000001 c0000201 000000000000 c0000201");
+    // RFC5227-R8
     assert_eq!(host.receive(conflict.clone()), *std::slice::from_ref(&announcement));
+    // RFC5227-R8
     assert_eq!(host.receive(conflict.clone()), NOTHING);
     host.pass(Duration::from_secs(10));
     assert_eq!(host.receive(conflict), [announcement]);
     assert_eq!(host.stack.counters().address_conflicts, 3);
 }
 
-/// RFC4861-R18: solicited, override, from the target, with its link address.
+/// Solicited, override, from the target, with its link address.
 #[test]
 fn a_neighbour_solicitation_is_answered_byte_for_byte() {
     // From 2001:db8::2 to ff02::1:ff00:1 for 2001:db8::1, with the source's link address.
@@ -107,10 +114,11 @@ fn a_neighbour_solicitation_is_answered_byte_for_byte() {
     let expected = hex("0020 3a ff
         20010db8 00000000 00000000 00000001 20010db8 00000000 00000000 00000002
         88 00 8a73 60000000 20010db8 00000000 00000000 00000001 02 01 020000000001");
+    // RFC4861-R18
     assert_eq!(sent[0][18..], expected[..]);
 }
 
-/// RFC4861-R9, RFC4861-R10: by multicast to the solicited-node group, with our link address.
+/// By multicast to the solicited-node group, with our link address.
 #[test]
 fn packets_wait_for_the_neighbour_advertisement() {
     let mut host = Host::new();
@@ -121,12 +129,14 @@ fn packets_wait_for_the_neighbour_advertisement() {
     let expected = hex("0020 3a ff
         20010db8 00000000 00000000 00000001 ff020000 00000000 00000001 ff000002
         87 00 1c27 00000000 20010db8 00000000 00000000 00000002 01 01 020000000001");
+    // RFC4861-R10
     assert_eq!(question[0][18..], expected[..]);
 
     let answer = advertisement("2001:db8::2", "2001:db8::1", true);
     let sent = host.receive(frame(&answer));
     assert_eq!(sent.len(), 1);
     assert_eq!(sent[0][..6], THEIRS.0);
+    // RFC4861-R9
     assert!(sent[0].ends_with(b"one"));
 }
 
@@ -170,7 +180,7 @@ fn what_waits_for_a_neighbour_counts_against_the_memory_limit() {
     assert_eq!(host.stack.memory_in_use(), 0);
 }
 
-/// RFC4861-R15: a stale neighbour is used at once, asked by unicast after five seconds, and forgotten when it
+/// A stale neighbour is used at once, asked by unicast after five seconds, and forgotten when it
 /// does not answer.
 #[test]
 fn a_stale_neighbour_is_used_then_probed_then_forgotten() {
@@ -179,13 +189,13 @@ fn a_stale_neighbour_is_used_then_probed_then_forgotten() {
     assert_eq!(host.sent()[0][..6], THEIRS.0);
     let probes = host.pass(Duration::from_secs(20));
     let times: Vec<u64> = probes.iter().map(|(millis, _)| *millis).collect();
+    // RFC4861-R15
     assert_eq!(times, [5001, 6001, 7001]);
     assert!(probes.iter().all(|(_, frame)| frame[..6] == THEIRS.0 && frame[12..14] == [8, 6]));
     udp_to(&mut host, "192.0.2.1:10", "192.0.2.2:9", b"x");
     assert_eq!(host.sent()[0][..6], EthernetAddress::BROADCAST.0, "it is asked for anew");
 }
 
-/// RFC4862-R2, RFC4862-R3, RFC4862-R5
 #[test]
 fn a_tentative_address_is_probed_and_not_used_before_nobody_objects() {
     for objection in [false, true] {
@@ -201,6 +211,7 @@ fn a_tentative_address_is_probed_and_not_used_before_nobody_objects() {
         let expected = hex("0018 3a ff
             00000000 00000000 00000000 00000000 ff020000 00000000 00000001 ff000001
             87 00 4ced 00000000 20010db8 00000000 00000000 00000001");
+        // RFC4862-R2
         assert_eq!(frame[18..], expected[..]);
         if objection {
             let claim = advertisement("2001:db8::1", "ff02::1", false);
@@ -208,6 +219,7 @@ fn a_tentative_address_is_probed_and_not_used_before_nobody_objects() {
         }
         host.pass(Duration::from_secs(5));
         let usable = host.stack.addresses(host.eth0).any(|address| address.address().is_ipv6());
+        // RFC4862-R3, RFC4862-R5
         assert_eq!(usable, !objection);
         let asks = udp_packet("2001:db8::2", "2001:db8::1", (1, 1), b"");
         assert_eq!(

@@ -67,11 +67,11 @@ fn arrives(pair: &mut Pair, b: TcpId) {
     });
 }
 
-/// RFC5927-R1, RFC5927-R3
 #[test]
 fn a_path_mtu_is_believed_for_what_is_in_flight_and_was_that_large() {
     for (mtu, believed) in [(1499, true), (1400, true), (552, true), (1500, false), (9000, false)] {
         let (mut pair, _, b, packets) = in_flight();
+        // RFC5927-R3
         assert_eq!(too_big(&mut pair, &packets[0], mtu).is_none(), believed, "{mtu}");
         let again = sends(&mut pair);
         assert_eq!(again.is_empty(), !believed, "{mtu}: what was too large goes again at once");
@@ -80,13 +80,12 @@ fn a_path_mtu_is_believed_for_what_is_in_flight_and_was_that_large() {
         // What was acknowledged is in flight no longer.
         let late = packets[0].clone();
         pair.drive_for(Duration::from_secs(1));
+        // RFC5927-R1
         assert!(too_big(&mut pair, &late, 600).is_some(), "{mtu}");
     }
 }
 
 /// The peer takes only short segments: no router can have found one larger than its link takes.
-///
-/// RFC5927-R3
 #[test]
 fn a_path_mtu_larger_than_our_segments_is_not_believed() {
     let mut pair = Pair::ip();
@@ -106,6 +105,7 @@ fn a_path_mtu_larger_than_our_segments_is_not_believed() {
     let packet = pair.a.sent.last().unwrap().1.clone();
     assert_eq!(packet.len(), 1040);
     for (mtu, believed) in [(1400, false), (1040, false), (1039, true)] {
+        // RFC5927-R3
         assert_eq!(too_big(&mut pair, &packet, mtu).is_none(), believed, "{mtu}");
     }
 }
@@ -128,8 +128,6 @@ fn a_quote_of_what_was_never_sent_is_not_believed() {
 }
 
 /// Below the floor a path is not believed to be, but routers may cut what is sent there.
-///
-/// RFC5927-R3
 #[test]
 fn a_tiny_path_mtu_is_met_by_fragments_and_not_by_tiny_segments() {
     for mtu in [68, 296, 551] {

@@ -19,7 +19,6 @@ fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
-/// RFC4291-R1, RFC1122-R33, RFC4861-R17
 #[test]
 fn a_host_knows_what_is_addressed_to_it() {
     let mut addresses = addresses();
@@ -39,6 +38,7 @@ fn a_host_knows_what_is_addressed_to_it() {
         ("192.0.2.2", Destination::Elsewhere, Destination::Elsewhere),
     ];
     for (address, on_eth0, on_eth1) in table {
+        // RFC4291-R1, RFC1122-R33, RFC4861-R17
         assert_eq!(addresses.classify(ETH0, ip(address)), on_eth0, "{address} on eth0");
         assert_eq!(addresses.classify(ETH1, ip(address)), on_eth1, "{address} on eth1");
     }
@@ -80,12 +80,12 @@ fn only_what_can_be_an_address_of_one_host_is_taken_and_only_once() {
     assert_eq!(add(&mut addresses, InterfaceId(9), "192.0.2.9/24"), Err(AddressError::NoSuchInterface));
 }
 
-/// RFC4862-R3
 #[test]
 fn a_tentative_address_is_not_ours_yet() {
     let mut addresses = addresses();
     let tentative = AddressState::Tentative { transmits_left: 1 };
     let key = addresses.add(ETH0, "2001:db8::1/64".parse().unwrap(), tentative, 9).unwrap();
+    // RFC4862-R3
     assert!(!addresses.is_ours(ETH0, ip("2001:db8::1")));
     assert_eq!((addresses.owner(ip("2001:db8::1")), addresses.usable(ETH0).count()), (None, 0));
     addresses.get_mut(key).unwrap().state = AddressState::Preferred;

@@ -61,7 +61,6 @@ fn forward_packet(packet: &[u8]) -> ([Vec<Bytes>; 2], Stack) {
     forwarded(Frame::new(crate::tests::packets::frame(packet)))
 }
 
-/// RFC1812-R5
 #[test]
 fn a_packet_goes_on_with_its_hop_limit_reduced_and_nothing_else_changed() {
     for (source, destination, at) in [("192.0.2.2", "198.51.100.2", 8), ("2001:db8::2", "2001:db8:1::2", 7)] {
@@ -77,6 +76,7 @@ fn a_packet_goes_on_with_its_hop_limit_reduced_and_nothing_else_changed() {
             header.hop_limit -= 1;
             header.emit(&mut expected);
         }
+        // RFC1812-R5
         assert_eq!(on[0], expected);
         assert_eq!(stack.counters().packets_forwarded, 1);
     }
@@ -96,7 +96,6 @@ fn the_header_checksum_is_right_after_every_hop() {
     }
 }
 
-/// RFC1812-R5, RFC791-R4
 #[test]
 fn the_sender_is_told_why_a_packet_did_not_go_on() {
     let large = vec![0; 1450];
@@ -132,6 +131,7 @@ fn the_sender_is_told_why_a_packet_did_not_go_on() {
         assert_eq!(back.len(), 1, "{reason}");
         let start = if bytes[0] >> 4 == 4 { 20 } else { 40 };
         let icmp = &back[0][start..];
+        // RFC1812-R5, RFC791-R4
         assert_eq!((&icmp[..2], &icmp[4..8]), (&kind[..], &rest.to_be_bytes()[..]), "{reason}");
         let valid = match start {
             20 => Icmpv4Message::parse(icmp).is_ok(),
@@ -160,7 +160,6 @@ fn an_ipv4_packet_that_may_be_fragmented_goes_on_in_fragments() {
     assert_eq!(whole, payload);
 }
 
-/// RFC1812-R6, RFC1812-R7
 #[test]
 fn what_belongs_to_one_link_stays_there() {
     let table = [
@@ -176,6 +175,7 @@ fn what_belongs_to_one_link_stays_there() {
     ];
     for (source, destination) in table {
         let ([_, on], stack) = forward_packet(&udp_packet(source, destination, (1, 2), b"x"));
+        // RFC1812-R6, RFC1812-R7
         assert!(on.is_empty(), "{source} {destination}");
         assert_eq!(stack.counters().packets_forwarded, 0, "{source} {destination}");
     }

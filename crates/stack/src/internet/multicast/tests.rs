@@ -184,7 +184,7 @@ fn v3_query<'a>(group: Ipv4Addr, robustness: u8, sources: igmp::Ipv4List<'a>) ->
     IgmpMessage::QueryV3 { max_response: 100, group, suppress: false, robustness, interval: 125, sources }
 }
 
-/// RFC3376-R1, RFC3376-R5, RFC3376-R7, RFC3810-R1, RFC3810-R3, RFC3810-R4: at once, and once more within a second.
+/// At once, and once more within a second.
 #[test]
 fn joining_and_leaving_are_told_twice() {
     for group in [V4, V6] {
@@ -192,9 +192,12 @@ fn joining_and_leaving_are_told_twice() {
         let id = joined(&mut host, group);
         for change in [ChangeToExclude, ChangeToInclude] {
             let all = told(&mut host, Duration::from_secs(5));
+            // RFC3376-R7, RFC3810-R4
             assert_eq!(all.len(), 2, "{all:?}");
+            // RFC3376-R1, RFC3376-R5, RFC3810-R1, RFC3810-R3: `read` sees to limit, alert and destination
             assert_eq!(all[0], (0, vec![record(change, group, &[])]));
             assert_eq!(all[1].1, all[0].1);
+            // RFC3376-R7, RFC3810-R4
             assert!((1..=1000).contains(&all[1].0), "{}", all[1].0);
             if change == ChangeToExclude {
                 leave(&mut host, id, group);
@@ -215,7 +218,7 @@ fn only_the_first_and_the_last_member_change_anything() {
     assert_eq!(tells(&mut host, 5), [record(ChangeToInclude, V4, &[]), record(ChangeToInclude, V4, &[])]);
 }
 
-/// RFC3376-R11, RFC3810-R10: the interface hears whom any member hears.
+/// The interface hears whom any member hears.
 #[test]
 fn sources_are_told_as_their_union() {
     let (a, b, c) = ("192.0.2.66", "192.0.2.67", "192.0.2.68");
@@ -238,6 +241,7 @@ fn sources_are_told_as_their_union() {
         udp.block_source(ip(V4), ip(source), None).unwrap();
     }
     let all = tells(&mut host, 5);
+    // RFC3376-R11, RFC3810-R10
     assert_eq!(all.last(), Some(&record(BlockOldSources, V4, &[c])), "{all:?}");
     leave(&mut host, ids[2], V4);
     assert_eq!(tells(&mut host, 5)[0], record(ChangeToInclude, V4, &[a, b]));
@@ -245,7 +249,7 @@ fn sources_are_told_as_their_union() {
     assert_eq!(tells(&mut host, 5)[0], record(BlockOldSources, V4, &[b]));
 }
 
-/// RFC3376-R8: the report that repeats the first change tells how things are after the second.
+/// The report that repeats the first change tells how things are after the second.
 #[test]
 fn a_change_while_another_is_repeated_goes_with_it() {
     let mut host = Host::new();
@@ -254,6 +258,7 @@ fn a_change_while_another_is_repeated_goes_with_it() {
     host.stack.udp(host.now, id).unwrap().block_source(ip(V4), ip("192.0.2.66"), None).unwrap();
     let all = tells(&mut host, 5);
     let first = record(ChangeToExclude, V4, &["192.0.2.66"]);
+    // RFC3376-R8
     assert_eq!(all, [first, record(BlockOldSources, V4, &["192.0.2.66"])]);
     leave(&mut host, id, V4);
     let id = joined(&mut host, V4);
@@ -263,7 +268,7 @@ fn a_change_while_another_is_repeated_goes_with_it() {
     host.stack.udp(host.now, id).unwrap().close();
 }
 
-/// RFC3376-R9, RFC3810-R6: after a random time within that which the router gives, all groups in one report.
+/// After a random time within that which the router gives, all groups in one report.
 #[test]
 fn a_general_query_is_answered_with_all_groups_after_a_random_time() {
     for (v6, groups) in [(false, [V4, "239.1.2.4"]), (true, [V6, "ff05::2"])] {
@@ -284,16 +289,18 @@ fn a_general_query_is_answered_with_all_groups_after_a_random_time() {
             let all = told(&mut host, Duration::from_secs(30));
             assert_eq!(all.len(), 1, "{all:?}");
             assert_eq!(all[0].1, groups.map(|group| record(ModeIsExclude, group, &[])));
+            // RFC3376-R9, RFC3810-R6
             assert!(all[0].0 <= 10_000);
             delays.push(all[0].0);
         }
         delays.sort_unstable();
         delays.dedup();
+        // RFC3376-R9, RFC3810-R6
         assert!(delays.len() > 5, "{delays:?}");
     }
 }
 
-/// RFC3376-R10: questions about one group are answered together.
+/// Questions about one group are answered together.
 #[test]
 fn a_query_about_a_group_is_answered_for_that_and_for_the_sources_it_names() {
     let group: Ipv4Addr = V4.parse().unwrap();
@@ -333,6 +340,7 @@ fn a_query_about_a_group_is_answered_for_that_and_for_the_sources_it_names() {
             (header.hop_limit, header.options) = (1, Ipv4Options::parse(&ALERT).unwrap());
             arrives(&mut host, &packet(header, &query));
         }
+        // RFC3376-R10
         assert_eq!(&tells(&mut host, 20), expected, "{queries:?}");
     }
     let of_another =
@@ -341,7 +349,7 @@ fn a_query_about_a_group_is_answered_for_that_and_for_the_sources_it_names() {
     assert_eq!(tells(&mut host, 20), [], "we are not in that group");
 }
 
-/// RFC3376-R14, RFC3810-R5: what does not come from a router of this link draws nothing.
+/// What does not come from a router of this link draws nothing.
 #[test]
 fn queries_without_the_marks_of_this_link_are_dropped() {
     let v3 = v3_query(Ipv4Addr::UNSPECIFIED, 2, Default::default());
@@ -361,16 +369,18 @@ fn queries_without_the_marks_of_this_link_are_dropped() {
         tells(&mut host, 5);
         arrives(&mut host, &query);
         assert_eq!(tells(&mut host, 20), []);
+        // RFC3376-R14, RFC3810-R5
         assert_eq!(host.drops(), [(DropReason::GroupQueryInvalid, 1)]);
     }
     let mut host = Host::new();
     let mut broken = igmp_from("224.0.0.1", 1, true, &v3);
     *broken.last_mut().unwrap() ^= 1;
     arrives(&mut host, &broken);
+    // RFC3376-R3
     assert_eq!(host.drops(), [(DropReason::IgmpMalformed, 1)]);
 }
 
-/// RFC3376-R2, RFC3376-R3, RFC3376-R13, RFC3810-R8: as long as a router of an older version is there.
+/// As long as a router of an older version is there.
 #[test]
 fn an_older_router_is_told_in_its_version() {
     let old_v4 = |max_response| {
@@ -390,6 +400,7 @@ fn an_older_router_is_told_in_its_version() {
         let id = joined(&mut host, group);
         tells(&mut host, 5);
         arrives(&mut host, &query);
+        // RFC3376-R2, RFC3376-R13, RFC3810-R8
         assert_eq!(tells(&mut host, 11), [Told::Old(true, ip(group))]);
         leave(&mut host, id, group);
         let left = if leaves { vec![Told::Old(false, ip(group))] } else { vec![] };
@@ -401,6 +412,7 @@ fn an_older_router_is_told_in_its_version() {
         // 2 * 125 s and 10 s after the query the router counts as gone.
         tells(&mut host, 217);
         arrives(&mut host, &general_query(group == V6));
+        // RFC3376-R13, RFC3810-R8: its time is over
         assert_eq!(tells(&mut host, 11), [record(ModeIsExclude, group, &[])]);
         leave(&mut host, id, group);
         assert_eq!(tells(&mut host, 5)[0], record(ChangeToInclude, group, &[]));
@@ -422,7 +434,6 @@ fn a_report_of_another_host_stands_for_ours_in_old_versions() {
     assert_eq!(tells(&mut host, 11), []);
 }
 
-/// RFC3376-R15, RFC3810-R7
 #[test]
 fn groups_that_all_are_in_or_that_stay_in_the_host_are_not_told() {
     let mut host = Host::new();
@@ -431,6 +442,7 @@ fn groups_that_all_are_in_or_that_stay_in_the_host_are_not_told() {
     }
     arrives(&mut host, &general_query(false));
     arrives(&mut host, &general_query(true));
+    // RFC3376-R15, RFC3810-R7
     assert_eq!(tells(&mut host, 20), []);
 }
 

@@ -38,7 +38,6 @@ fn solicited_by(place: &Place, target: &str, options: NdpOptions<'_>) -> Result<
     handle(&NdpMessage::NeighborSolicitation { target: ip(target), options }, place, target_is)
 }
 
-/// RFC4861-R2, RFC4861-R11, RFC4862-R3
 #[test]
 fn solicitations_are_checked_as_rfc_4861_7_1_1_says() {
     let with = options(&[NdpOption::SourceLinkLayer(THEIRS)]);
@@ -62,18 +61,20 @@ fn solicitations_are_checked_as_rfc_4861_7_1_1_says() {
         let options = if *hardware { with.options() } else { without.options() };
         let reaction = solicited_by(&place(source, destination, *hop_limit), target, options);
         let got = reaction.map(|reaction| (reaction.reply.is_some(), reaction.learn.is_some()));
+        // RFC4861-R2, RFC4861-R11, RFC4862-R3
         assert_eq!(got, *expected, "{source} {destination} {hop_limit} {target} {hardware}");
     }
 }
 
-/// RFC4861-R18, RFC4862-R5
 #[test]
 fn a_probe_is_answered_to_all_nodes_and_shows_a_duplicate() {
     let none = options(&[]);
     let reaction = solicited_by(&place("::", "ff02::1:ff00:1", 255), US, none.options()).unwrap();
     let reply = reaction.reply.unwrap();
+    // RFC4861-R18
     assert_eq!(reply.destination, ip("ff02::1"));
     let bytes: Vec<u8> = reply.header.iter().copied().chain(reply.slices.concat()).collect();
+    // RFC4861-R18
     assert_eq!(bytes[4] & 0x60, 0x20, "override, but not solicited");
     let reaction = solicited_by(&place("::", "ff02::1:ff00:7", 255), "2001:db8::7", none.options()).unwrap();
     assert_eq!(reaction.duplicate, Some(ip("2001:db8::7")));
@@ -81,7 +82,6 @@ fn a_probe_is_answered_to_all_nodes_and_shows_a_duplicate() {
     assert_eq!(reaction.duplicate, None, "a node that looks for the address does not have it");
 }
 
-/// RFC4861-R3
 #[test]
 fn advertisements_are_checked_as_rfc_4861_7_1_2_says() {
     let theirs = options(&[NdpOption::TargetLinkLayer(THEIRS)]);
@@ -108,6 +108,7 @@ fn advertisements_are_checked_as_rfc_4861_7_1_2_says() {
         };
         let reaction = handle(&message, &place(THEM, destination, *hop_limit), target_is);
         let learned = reaction.map(|reaction| reaction.learn.is_some());
+        // RFC4861-R3
         assert_eq!(learned, *expected, "{destination} {hop_limit} {solicited} {target}");
     }
 }

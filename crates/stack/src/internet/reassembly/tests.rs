@@ -83,7 +83,6 @@ fn arbitrary_pieces() -> impl Strategy<Value = Vec<(usize, usize)>> {
 }
 
 proptest! {
-    /// RFC815-R1, RFC8200-R7
     #[test]
     fn packets_are_put_together_as_by_a_naive_receiver(pieces in arbitrary_pieces()) {
         let original: Vec<u8> = (100..180).collect();
@@ -95,9 +94,11 @@ proptest! {
             let expected = model.add(offset, more, data);
             let got = internet.reassemblies.add(&mut cx, id(1), fragment(offset, more, data));
             let payload = got.ok().flatten().map(|whole| whole.payload.to_vec());
+            // RFC8200-R7
             prop_assert_eq!(&payload, &expected);
             prop_assert_eq!(cx.memory.in_use(), internet.reassemblies.charged());
             if let Some(payload) = payload {
+                // RFC815-R1
                 prop_assert_eq!(&payload, &original);
                 prop_assert_eq!((internet.reassemblies.len(), cx.memory.in_use()), (0, 0));
                 return Ok(());
@@ -106,7 +107,6 @@ proptest! {
     }
 }
 
-/// RFC791-R6, RFC6946-R1 (with `receive`, which never hands an atomic fragment over).
 #[test]
 fn fragments_of_different_packets_are_kept_apart() {
     let mut stack = stack(Config::default());
@@ -117,11 +117,11 @@ fn fragments_of_different_packets_are_kept_apart() {
         assert_eq!(internet.reassemblies.add(&mut cx, id, fragment(0, true, &data)), Ok(None));
     }
     let whole = internet.reassemblies.add(&mut cx, id(2), fragment(8, false, &[9])).unwrap().unwrap();
+    // RFC791-R6
     assert_eq!(whole.payload, [2, 2, 2, 2, 2, 2, 2, 2, 9][..]);
     assert_eq!(internet.reassemblies.len(), 2);
 }
 
-/// RFC791-R5, RFC791-R9
 #[test]
 fn fragments_that_cannot_be_are_refused() {
     let mut stack = stack(Config::default());
@@ -130,6 +130,7 @@ fn fragments_that_cannot_be_are_refused() {
     for (offset, more, len) in table {
         let data = std::vec![0; len];
         let result = internet.reassemblies.add(&mut cx, id(1), fragment(offset, more, &data));
+        // RFC791-R9
         assert_eq!(result, Err(DropReason::FragmentInvalid), "{offset} {more} {len}");
     }
     assert_eq!(internet.reassemblies.len(), 0);

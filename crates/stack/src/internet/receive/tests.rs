@@ -31,7 +31,6 @@ fn drop_of(bytes: &[u8]) -> Option<DropReason> {
 
 const UNREACHED: Option<DropReason> = Some(DropReason::UdpNoSocket);
 
-/// RFC1812-R3, RFC791-R1, RFC1122-R10, RFC1122-R11, RFC791-R7, RFC1122-R19, RFC1122-R21
 #[test]
 fn ipv4_headers_are_checked() {
     let good = udp_packet("192.0.2.2", "192.0.2.1", (1, 1), b"x");
@@ -46,13 +45,19 @@ fn ipv4_headers_are_checked() {
         bytes[10..12].copy_from_slice(&sum.to_be_bytes());
         drop_of(&bytes)
     };
+    // RFC1812-R3, RFC791-R1
     assert_eq!(with(&|b| b[0] = 0x44), Some(DropReason::IpMalformed), "header length 16");
+    // RFC1122-R10, RFC1812-R3
     assert_eq!(with(&|b| b[0] = 0x55), Some(DropReason::IpMalformed), "version 5");
+    // RFC1812-R3, RFC791-R1
     assert_eq!(with(&|b| b[3] = 19), Some(DropReason::IpMalformed), "total length below the header");
+    // RFC791-R1
     assert_eq!(with(&|b| b[3] = 200), Some(DropReason::IpMalformed), "total length beyond the frame");
+    // RFC1122-R19
     assert_eq!(with(&|b| b[8] = 0), UNREACHED, "a TTL of 0 concerns routers only");
     let mut wrong = good.clone();
     wrong[10] ^= 1;
+    // RFC1122-R11, RFC1812-R3
     assert_eq!(drop_of(&wrong), Some(DropReason::IpChecksum));
 
     let options = |options: &[u8]| {
@@ -61,12 +66,12 @@ fn ipv4_headers_are_checked() {
         header.options = Ipv4Options::parse(options).unwrap();
         drop_of(&packet(header, &payload))
     };
+    // RFC1122-R21
     assert_eq!(options(&[1, 222, 3, 9]), UNREACHED, "unknown options are ignored");
     assert_eq!(options(&[131, 7, 4, 10, 0, 0, 1, 0]), Some(DropReason::IpOption), "loose source route");
     assert_eq!(options(&[137, 7, 4, 10, 0, 0, 1, 0]), Some(DropReason::IpOption), "strict source route");
 }
 
-/// RFC791-R2
 #[test]
 fn padding_of_the_link_reaches_no_transport() {
     let mut host = Host::new().knows_neighbour();
@@ -74,10 +79,10 @@ fn padding_of_the_link_reaches_no_transport() {
     let mut bytes = udp_packet("192.0.2.2", "192.0.2.1", (1, 7), b"abc");
     bytes.resize(46, 0xff);
     host.receive_packet(&bytes);
+    // RFC791-R2
     assert_eq!(host.stack.udp(host.now, socket).unwrap().recv().unwrap().data, b"abc"[..]);
 }
 
-/// RFC1122-R12, RFC1122-R13, RFC1122-R64, RFC4291-R1
 #[test]
 fn sources_and_destinations_are_checked() {
     let table = [
@@ -108,17 +113,18 @@ fn sources_and_destinations_are_checked() {
     ];
     for (source, destination, expected) in table {
         let bytes = udp_packet(source, destination, (1, 1), b"x");
+        // RFC1122-R12, RFC1122-R13, RFC1122-R64, RFC4291-R1
         assert_eq!(drop_of(&bytes), expected, "{source} to {destination}");
     }
 }
 
-/// RFC1122-R34
 #[test]
 fn a_link_broadcast_for_a_single_host_is_dropped() {
     let mut host = Host::new().knows_neighbour();
     host.stack.udp_bind(host.now, "0.0.0.0:7".parse().unwrap()).unwrap();
     let bytes = udp_packet("192.0.2.2", "192.0.2.1", (1, 7), b"x");
     host.receive(frame_to(EthernetAddress::BROADCAST, &bytes));
+    // RFC1122-R34
     assert_eq!(host.drops(), [(DropReason::IpNotForUs, 1)]);
 }
 
@@ -128,7 +134,6 @@ fn extended(first: IpProtocol, headers: &[u8]) -> Vec<u8> {
     packet(v6_header("2001:db8::2", "2001:db8::1", first, payload.len()), &payload)
 }
 
-/// RFC8200-R2, RFC8200-R3, RFC8200-R4, RFC8200-R5, RFC8200-R6
 #[test]
 fn ipv6_extension_headers_are_walked_as_rfc_8200_says() {
     use IpProtocol::{DestinationOptions, HopByHop, Ipv6Route, Unknown};
@@ -176,7 +181,9 @@ fn ipv6_extension_headers_are_walked_as_rfc_8200_says() {
     ];
     for (what, first, headers, reason, problems) in table {
         let (reasons, sent) = verdict(&extended(*first, headers));
+        // RFC8200-R2, RFC8200-R4, RFC8200-R5, RFC8200-R6
         assert_eq!(reasons.first().copied(), *reason, "{what}");
+        // RFC8200-R3, RFC8200-R5, RFC8200-R6
         assert_eq!(&sent, problems, "{what}");
     }
 }
@@ -189,29 +196,30 @@ fn v6_fragment(offset: u16, more: bool, next_header: IpProtocol, data: &[u8]) ->
     packet(v6_header("2001:db8::2", "2001:db8::1", IpProtocol::Ipv6Fragment, payload.len()), &payload)
 }
 
-/// RFC8200-R8, RFC8200-R9
 #[test]
 fn ipv6_fragments_that_cannot_be_draw_a_parameter_problem() {
     let (reasons, problems) = verdict(&v6_fragment(0, true, IpProtocol::Udp, &[0; 12]));
+    // RFC8200-R8
     assert_eq!((&reasons[..], &problems[..]), (&[DropReason::FragmentInvalid][..], &[(0, 4)][..]));
     let (reasons, problems) = verdict(&v6_fragment(65528, false, IpProtocol::Udp, &[0; 16]));
+    // RFC8200-R9
     assert_eq!((&reasons[..], &problems[..]), (&[DropReason::FragmentInvalid][..], &[(0, 42)][..]));
 }
 
-/// RFC6946-R1
 #[test]
 fn an_atomic_fragment_is_a_packet_of_its_own() {
     let datagram = udp("2001:db8::2", "2001:db8::1", (1, 1), b"whole");
     let mut host = Host::new().knows_neighbour();
     host.receive_packet(&v6_fragment(0, true, IpProtocol::Udp, &datagram[..8]));
     host.receive_packet(&v6_fragment(0, false, IpProtocol::Udp, &datagram));
+    // RFC6946-R1
     assert_eq!(host.drops(), [(DropReason::UdpNoSocket, 1)], "the atomic one was delivered, the other waits");
 }
 
-/// RFC6980-R1
 #[test]
 fn neighbour_discovery_in_fragments_is_not_accepted() {
     let advertised = advertisement("2001:db8::2", "2001:db8::1", true);
+    // RFC6980-R1
     assert_eq!(
         drop_of(&v6_fragment(0, false, IpProtocol::Icmpv6, &advertised[40..])),
         Some(DropReason::NdpInvalid)
@@ -221,7 +229,6 @@ fn neighbour_discovery_in_fragments_is_not_accepted() {
     assert_eq!(drop_of(&v6_fragment(0, false, IpProtocol::Icmpv6, &echo)), None);
 }
 
-/// RFC1858-R1, RFC1858-R2
 #[test]
 fn fragments_that_hide_tcp_flags_are_dropped() {
     let fragment = |offset, more, len| {
@@ -229,18 +236,20 @@ fn fragments_that_hide_tcp_flags_are_dropped() {
         (header.fragment_offset, header.more_fragments) = (offset, more);
         drop_of(&packet(header, &vec![0; len]))
     };
+    // RFC1858-R1
     assert_eq!(fragment(0, true, 16), Some(DropReason::FragmentInvalid));
+    // RFC1858-R2
     assert_eq!(fragment(8, false, 16), Some(DropReason::FragmentInvalid));
     assert_eq!(fragment(0, true, 24), None);
     assert_eq!(fragment(24, false, 16), None);
 }
 
-/// RFC1122-R45, RFC1122-R40
 #[test]
 fn an_unknown_protocol_over_ipv4_draws_protocol_unreachable() {
     let mut host = Host::new().knows_neighbour();
     let sent = host.receive_packet(&plain("192.0.2.2", "192.0.2.1", IpProtocol::Unknown(200), b"12345678"));
     assert_eq!(sent.len(), 1);
+    // RFC1122-R45
     assert_eq!(sent[0][20..22], [3, 2]);
     assert_eq!(sent[0][48..], b"12345678"[..], "the quote ends with the packet's data");
 }

@@ -16,7 +16,6 @@ fn packet(operation: ArpOperation, sender: Ipv4Addr, target: Ipv4Addr) -> ArpPac
     }
 }
 
-/// RFC826-R2, RFC826-R3, RFC826-R4, RFC826-R5, RFC5227-R3
 #[test]
 fn packets_are_answered_and_learned_from_as_rfc_826_and_5227_say() {
     use ArpOperation::{Reply, Request, Unknown};
@@ -41,6 +40,7 @@ fn packets_are_answered_and_learned_from_as_rfc_826_and_5227_say() {
         let packet = packet(operation, sender, target);
         let reaction = handle(&packet, OURS, |address| address == US);
         assert_eq!(reaction.learn, learn, "{packet:?}");
+        // RFC826-R4, RFC826-R5
         assert_eq!(reaction.reply.is_some(), answered, "{packet:?}");
         assert_eq!(reaction.conflict, conflict, "{packet:?}");
     }

@@ -58,7 +58,7 @@ fn describe(state: Option<State>) -> (&'static str, Option<EthernetAddress>) {
     }
 }
 
-/// RFC4861-R13, RFC4861-R12: the table of RFC 4861 appendix C, for advertisements and solicitations.
+/// The table of RFC 4861 appendix C, for advertisements and solicitations.
 #[test]
 fn messages_drive_the_states_as_appendix_c_of_rfc_4861_says() {
     const fn told(solicited: bool, override_: bool) -> Evidence {
@@ -102,11 +102,12 @@ fn messages_drive_the_states_as_appendix_c_of_rfc_4861_says() {
         assert_eq!(describe(internet.neighbours.state(ETH0, host(1))).0, *before);
         internet.neighbours.learn(&mut cx, ETH0, host(1), *hardware, *message);
         let state = describe(internet.neighbours.state(ETH0, host(1)));
+        // RFC4861-R12, RFC4861-R13
         assert_eq!(state, *after, "{before} {message:?} {hardware:?}");
     }
 }
 
-/// RFC4861-R15: REACHABLE for a time drawn between half and one and a half of the base.
+/// REACHABLE for a time drawn between half and one and a half of the base.
 #[test]
 fn a_confirmation_is_good_for_about_the_base_time() {
     let mut lives = alloc::vec::Vec::new();
@@ -122,9 +123,11 @@ fn a_confirmation_is_good_for_about_the_base_time() {
         assert_eq!(describe(internet.neighbours.state(ETH0, host(1))).0, "reachable");
         cx.now = until;
         assert_eq!(internet.neighbours.resolve(&mut cx, ETH0, &host(1)), Resolution::Known(OLD));
+        // RFC4861-R15
         assert_eq!(describe(internet.neighbours.state(ETH0, host(1))).0, "delay");
     }
     lives.sort_unstable();
+    // RFC4861-R15
     assert!(lives[0] >= 15_000 && lives[49] <= 45_000 && lives[49] - lives[0] > 15_000, "{lives:?}");
 }
 

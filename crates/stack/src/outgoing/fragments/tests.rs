@@ -39,7 +39,6 @@ fn read(fragment: &Bytes) -> (usize, bool, Vec<u8>) {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
-    /// RFC791-R5, RFC5722-R1
     #[test]
     fn fragments_follow_each_other_and_fit(len in 1usize..20_000, mtu in 68usize..1500, v6: bool) {
         let data: Vec<u8> = (0..len).map(|i| ((i * 31) >> 4) as u8).collect();
@@ -53,9 +52,11 @@ proptest! {
         for (index, fragment) in fragments.iter().enumerate() {
             prop_assert!(fragment.len() <= mtu);
             let (offset, more, part) = read(fragment);
+            // RFC5722-R1
             prop_assert_eq!(offset, end);
             prop_assert_eq!(&part[..], &data[offset..offset + part.len()]);
             prop_assert_eq!(more, index + 1 < fragments.len());
+            // RFC791-R5
             prop_assert!(!more || part.len() % 8 == 0);
             end += part.len();
         }
@@ -63,7 +64,6 @@ proptest! {
     }
 }
 
-/// RFC791-R8
 #[test]
 fn options_without_the_copied_flag_go_into_the_first_fragment_only() {
     // Router alert (148, copied) and record route (7, not copied) with one address.
@@ -78,6 +78,7 @@ fn options_without_the_copied_flag_go_into_the_first_fragment_only() {
             IpHeader::V6(_) => vec![],
         })
         .collect();
+    // RFC791-R8
     assert_eq!(options, [vec![148, 7], vec![148]]);
 }
 

@@ -163,7 +163,6 @@ proptest! {
     }
 }
 
-/// RFC6864-R3
 #[test]
 fn the_datagrams_of_two_super_datagrams_have_different_identifications() {
     let mut stack = Stack::new(Config::default(), Seed::from_u64(1));
@@ -180,6 +179,7 @@ fn the_datagrams_of_two_super_datagrams_have_different_identifications() {
     }
     seen.sort_unstable();
     seen.dedup();
+    // RFC6864-R3
     assert_eq!(seen.len(), 20);
 }
 

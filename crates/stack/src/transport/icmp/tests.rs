@@ -10,7 +10,6 @@ fn open(host: &mut Host, family: Family, identifier: u16) -> IcmpId {
     host.stack.icmp_open(host.now, family, Some(identifier)).unwrap()
 }
 
-/// RFC792-R3, RFC4443-R8, RFC1122-R50, RFC1122-R51
 #[test]
 fn an_echo_request_is_answered_with_its_own_data_from_the_address_it_was_sent_to() {
     let mut host = Host::new().knows_neighbour();
@@ -19,7 +18,9 @@ fn an_echo_request_is_answered_with_its_own_data_from_the_address_it_was_sent_to
         let request = Icmpv4Message::EchoRequest { identifier: 3, sequence: 4, data };
         let reply = Icmpv4Message::EchoReply { identifier: 3, sequence: 4, data };
         let sent = host.receive_packet(&icmpv4_packet("192.0.2.2", "192.0.2.11", &request));
+        // RFC1122-R51
         assert_eq!(sent[0][12..20], [192, 0, 2, 11, 192, 0, 2, 2]);
+        // RFC792-R3, RFC1122-R50
         assert_eq!(Icmpv4Message::parse(&sent[0][20..]), Ok(reply));
 
         let request = Icmpv6Message::EchoRequest { identifier: 3, sequence: 4, data };
@@ -27,17 +28,18 @@ fn an_echo_request_is_answered_with_its_own_data_from_the_address_it_was_sent_to
         for (asked, answers) in [("2001:db8::1", "2001:db8::1"), ("ff02::1", "2001:db8::1")] {
             let sent = host.receive_packet(&icmpv6_packet("2001:db8::2", asked, &request));
             let (from, to) = (answers.parse().unwrap(), "2001:db8::2".parse().unwrap());
+            // RFC4443-R8
             assert_eq!(Icmpv6Message::parse(from, to, &sent[0][40..]), Ok(reply));
         }
     }
 }
 
-/// RFC1122-R52
 #[test]
 fn an_echo_request_by_ipv4_broadcast_is_ignored() {
     let mut host = Host::new().knows_neighbour();
     let request = Icmpv4Message::EchoRequest { identifier: 3, sequence: 4, data: b"x" };
     for destination in ["192.0.2.255", "255.255.255.255", "224.0.0.1"] {
+        // RFC1122-R52
         assert!(host.receive_packet(&icmpv4_packet("192.0.2.2", destination, &request)).is_empty());
     }
 }
@@ -71,7 +73,6 @@ fn a_reply_reaches_the_socket_with_its_identifier_and_no_other() {
     assert_eq!(host.drops(), [(DropReason::IcmpUnmatched, 1)]);
 }
 
-/// RFC1122-R43, RFC1122-R48, RFC4443-R7
 #[test]
 fn an_error_about_a_request_reaches_its_socket() {
     let mut host = Host::new().knows_neighbour();
@@ -86,6 +87,7 @@ fn an_error_about_a_request_reaches_its_socket() {
     let event = host.stack.icmp(host.now, id).unwrap().recv().unwrap();
     assert_eq!(event.from, IpAddr::from([192, 0, 2, 77]));
     let kind = IcmpEventKind::Error { error: IcmpErrorKind::HopLimitExceeded, destination: to };
+    // RFC1122-R43, RFC1122-R48
     assert_eq!((event.kind, event.sequence), (kind, 8));
 }
 

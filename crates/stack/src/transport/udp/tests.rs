@@ -94,7 +94,6 @@ fn a_datagram_goes_to_the_socket_that_fits_best() {
     assert_eq!(host.drops(), [(DropReason::UdpNoSocket, 1)], "the connected socket does not hear strangers");
 }
 
-/// RFC768-R2, RFC768-R3, RFC6935-R1, RFC1122-R62
 #[test]
 fn lengths_and_checksums_are_checked() {
     let changed = |source, destination, change: &dyn Fn(&mut Vec<u8>)| {
@@ -109,10 +108,14 @@ fn lengths_and_checksums_are_checked() {
     let v6 = |change: &dyn Fn(&mut Vec<u8>)| changed("2001:db8::2", "2001:db8::1", change);
     assert_eq!((v4(&|_| {}), v6(&|_| {})), (None, None));
     let wrong = Some(DropReason::UdpChecksum);
+    // RFC1122-R62
     assert_eq!((v4(&|d| d[8] ^= 1), v6(&|d| d[8] ^= 1)), (wrong, wrong));
+    // RFC768-R2, RFC6935-R1
     assert_eq!((v4(&|d| d[6..8].fill(0)), v6(&|d| d[6..8].fill(0))), (None, wrong), "no checksum");
     let malformed = Some(DropReason::UdpMalformed);
+    // RFC768-R3
     assert_eq!(v4(&|d| d[5] = 7), malformed, "length below the header");
+    // RFC768-R3
     assert_eq!(v4(&|d| d[5] = 13), malformed, "length beyond the packet");
     assert_eq!(v4(&|d| d.truncate(7)), malformed);
     let port_0 = |datagram: &mut Vec<u8>| {
@@ -122,7 +125,7 @@ fn lengths_and_checksums_are_checked() {
     assert_eq!(v4(&port_0), malformed);
 }
 
-/// RFC768-R3: what lies behind the length is not data.
+/// What lies behind the length is not data.
 #[test]
 fn a_datagram_shorter_than_its_packet_is_trimmed() {
     let mut host = Host::new().knows_neighbour();
@@ -130,10 +133,11 @@ fn a_datagram_shorter_than_its_packet_is_trimmed() {
     let mut datagram = udp("192.0.2.2", "192.0.2.1", (1, 7), b"data");
     datagram.extend_from_slice(b"more");
     host.receive_packet(&plain("192.0.2.2", "192.0.2.1", IpProtocol::Udp, &datagram));
+    // RFC768-R3
     assert_eq!(received(&mut host, id), [(b"data".to_vec(), address("192.0.2.2:1"))]);
 }
 
-/// RFC768-R1: the sum of this datagram is 0, and is sent as 0xffff.
+/// The sum of this datagram is 0, and is sent as 0xffff.
 #[test]
 fn a_computed_checksum_of_zero_is_sent_as_all_ones() {
     let mut host = Host::new().knows_neighbour();
@@ -143,6 +147,7 @@ fn a_computed_checksum_of_zero_is_sent_as_all_ones() {
         udp.send_to(&word.to_be_bytes(), address("192.0.2.2:9")).unwrap();
         let sent = host.sent();
         let datagram = &sent[0][EthernetHeader::LEN + 20..];
+        // RFC768-R1
         assert_ne!(datagram[6..8], [0, 0], "{word:#x}");
         if datagram[6..8] == [0xff, 0xff] {
             return;
@@ -200,7 +205,6 @@ fn a_program_is_told_at_once_what_cannot_be_sent() {
     assert!(udp.send_to(&huge[1..], address("192.0.2.2:9")).is_ok(), "65507 bytes fit");
 }
 
-/// RFC8085-R5, RFC1122-R61
 #[test]
 fn an_icmp_error_reaches_only_the_connected_socket_that_it_quotes() {
     for (source_port, destination_port, told) in [(7, 9, true), (7, 10, false), (8, 9, false)] {
@@ -212,13 +216,14 @@ fn an_icmp_error_reaches_only_the_connected_socket_that_it_quotes() {
             Icmpv4Message::DestinationUnreachable { code: 3, next_hop_mtu: 0, invoking: &invoking[..28] };
         host.receive_packet(&icmpv4_packet("192.0.2.2", "192.0.2.1", &error));
         let error = host.stack.udp(host.now, id).unwrap().take_error();
+        // RFC8085-R5, RFC1122-R61
         assert_eq!(error, told.then_some(UdpError::Refused), "{source_port} {destination_port}");
         let unmatched = host.stack.counters().dropped(DropReason::IcmpUnmatched);
         assert_eq!(unmatched, u64::from(!told));
     }
 }
 
-/// RFC1191-R1, RFC8201-R5: believed when it quotes what a socket sent.
+/// Believed when it quotes what a socket sent.
 #[test]
 fn a_path_mtu_is_learned_from_an_error_that_quotes_a_socket_of_ours() {
     for (source_port, believed) in [(7, true), (8, false)] {
@@ -232,6 +237,7 @@ fn a_path_mtu_is_learned_from_an_error_that_quotes_a_socket_of_ours() {
             host.stack.udp(host.now, id).unwrap().send_to(&[0; 1400], address("192.0.2.2:9")).unwrap();
             host.sent().len()
         };
+        // RFC1191-R1, RFC8201-R5
         assert_eq!(send(&mut host), if believed { 2 } else { 1 });
         host.pass(Duration::from_secs(601));
         let mut host = host.knows_neighbour();
@@ -240,7 +246,6 @@ fn a_path_mtu_is_learned_from_an_error_that_quotes_a_socket_of_ours() {
     }
 }
 
-/// RFC8085-R7, RFC1122-R63
 #[test]
 fn a_server_answers_from_the_address_that_was_asked() {
     let mut host = Host::new().knows_neighbour();
@@ -249,15 +254,16 @@ fn a_server_answers_from_the_address_that_was_asked() {
     host.receive_packet(&udp_packet("192.0.2.2", "192.0.2.11", (9, 7), b"x"));
     let mut udp = host.stack.udp(host.now, id).unwrap();
     let asked = udp.recv().unwrap();
+    // RFC1122-R63
     assert_eq!(asked.destination, IpAddr::from([192, 0, 2, 11]));
     udp.send_from(Some(asked.destination), b"y", asked.source).unwrap();
+    // RFC8085-R7
     assert_eq!(host.sent()[0][EthernetHeader::LEN + 12..][..4], [192, 0, 2, 11]);
     let mut udp = host.stack.udp(host.now, id).unwrap();
     let not_ours = Some(IpAddr::from([192, 0, 2, 77]));
     assert_eq!(udp.send_from(not_ours, b"y", asked.source), Err(UdpError::BadDestination));
 }
 
-/// RFC8085-R2, RFC1122-R16, RFC1122-R17, RFC1122-R20
 #[test]
 fn a_program_sets_and_sees_hop_limit_code_point_and_congestion_field() {
     let mut pair = crate::tests::Pair::new();
@@ -270,5 +276,6 @@ fn a_program_sets_and_sees_hop_limit_code_point_and_congestion_field() {
     udp.send_to(b"x", to).unwrap();
     pair.drive_for(Duration::from_secs(1));
     let got = pair.b.stack.udp(pair.now, server).unwrap().recv().unwrap();
+    // RFC8085-R2, RFC1122-R16, RFC1122-R17, RFC1122-R20
     assert_eq!((got.hop_limit, got.dscp, got.ecn), (9, 46, fathom_wire::Ecn::Ect0));
 }

@@ -74,6 +74,7 @@ fn options_are_checked_padded_and_walked() {
     let kinds: Vec<_> = options.iter().map(|option| (option.kind, option.data.len())).collect();
     assert_eq!(kinds, [(1, 0), (148, 2)]);
     for wrong in [&[148][..], &[148, 0], &[148, 1, 0, 0], &[148, 5, 0, 0]] {
+        // RFC791-R7
         assert!(Ipv4Options::parse(wrong).is_err(), "{wrong:?}");
     }
     assert!(Ipv4Options::parse(&[1; 41]).is_err());

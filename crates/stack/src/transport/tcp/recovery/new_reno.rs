@@ -261,7 +261,6 @@ mod tests {
         assert_eq!((sender.recovery.lost(), sender.in_flight()), (None, 0));
     }
 
-    /// RFC6582-R1
     #[test]
     fn a_partial_acknowledgement_repairs_the_next_hole_and_a_full_one_ends_it() {
         let mut sender = Sender::with_segments(10);
@@ -271,8 +270,10 @@ mod tests {
         assert!(!sender.recovery.holds_timer());
         assert_eq!(sender.ack(start + 5 * MSS), Finding::PartialRepair(sender.una));
         assert!(!sender.recovery.holds_timer());
+        // RFC6582-R1
         assert_eq!(sender.recovery.lost(), Some((start + 5 * MSS, start + 6 * MSS)));
         // Of 5 outstanding segments 8 - 4 had arrived, and the fifth is lost.
+        // RFC6582-R1
         assert_eq!(sender.in_flight(), 0);
         sender.sends_again(start + 6 * MSS);
         assert_eq!(sender.in_flight(), MSS);
@@ -299,7 +300,6 @@ mod tests {
         assert_eq!(sender.recovery.lost(), None);
     }
 
-    /// RFC6582-R2
     #[test]
     fn duplicates_of_a_needless_repetition_start_no_recovery() {
         let mut sender = Sender::with_segments(10);
@@ -308,6 +308,7 @@ mod tests {
         sender.sends_again(start + 10 * MSS);
         assert_eq!(sender.ack(start + 10 * MSS), Finding::Recovered);
         sender.nxt += 5 * MSS;
+        // RFC6582-R2
         assert!(sender.duplicates(9).iter().all(|finding| *finding == Finding::Nothing));
     }
 

@@ -57,7 +57,6 @@ fn takes(host: &mut Host, ack: &Seg, id: TcpId, first: SeqNumber) -> Vec<u32> {
     host.sends(id).iter().map(|seg| seg.seq.distance_from(first) / SEGMENT).collect()
 }
 
-/// RFC6675-R2
 #[test]
 fn many_holes_are_repaired_in_one_round_trip_each_sent_again_once() {
     let mut host = Host::new();
@@ -90,6 +89,7 @@ fn many_holes_are_repaired_in_one_round_trip_each_sent_again_once() {
     let ack = report(&mut peer, first, 20, &[]);
     assert_eq!(takes(&mut host, &ack, id, first), []);
     let told = info(&host, id);
+    // RFC6675-R2
     assert_eq!((told.ca_state, told.retransmits, told.snd_ssthresh), ("open", 5, reduced), "one reduction");
 }
 
@@ -121,6 +121,21 @@ fn a_repeated_report_sends_nothing_and_neither_do_bare_duplicates() {
 }
 
 #[test]
+fn duplicates_without_reports_let_nothing_out_between_ends_that_report() {
+    let mut host = Host::new();
+    let (mut peer, first) = in_flight(&mut host, 10);
+    host.write(peer.id, &[2; 20 * MSS]);
+    let sent = 10 + host.sends(peer.id).len() as u32;
+    for _ in 0..2 {
+        // RFC3042-R2
+        assert_eq!(takes(&mut host, &peer.ack(), peer.id, first), []);
+    }
+    let ack = report(&mut peer, first, 0, &[(1, 2)]);
+    // RFC3042-R2
+    assert_eq!(takes(&mut host, &ack, peer.id, first), [sent]);
+}
+
+#[test]
 fn duplicates_without_reports_are_no_loss_between_ends_that_report() {
     let mut host = Host::new();
     let (peer, first) = in_flight(&mut host, 10);
@@ -140,7 +155,6 @@ fn reports_that_show_no_loss_are_disorder() {
     assert_eq!((told.ca_state, told.sacked, told.lost, told.reordering), ("disorder", 2 * SEGMENT, 0, 3));
 }
 
-/// RFC3042-R1, RFC3042-R2
 #[test]
 fn reports_let_new_segments_out_before_the_loss_is_known() {
     let mut host = Host::new();
@@ -151,8 +165,10 @@ fn reports_let_new_segments_out_before_the_loss_is_known() {
     let sent_before = host.sends(id).len() as u32;
     for (right, new) in [(2, 10), (3, 11)] {
         let ack = report(&mut peer, first, 0, &[(1, right)]);
+        // RFC3042-R1
         assert_eq!(takes(&mut host, &ack, id, first), [new + sent_before]);
     }
+    // RFC3042-R1
     assert_eq!(info(&host, id).snd_cwnd, before);
 }
 
@@ -303,7 +319,6 @@ fn segments_that_are_cut_again_for_a_smaller_path_are_no_loss() {
     assert_eq!((told.ca_state, told.snd_ssthresh), ("disorder", None));
 }
 
-/// RFC2883-R3
 #[test]
 fn duplicates_that_the_peer_reports_are_counted_and_move_nothing() {
     let mut host = Host::new();
@@ -318,6 +333,7 @@ fn duplicates_that_the_peer_reports_are_counted_and_move_nothing() {
     let old = report(&mut peer, first, 0, &[(3, 4)]);
     assert_eq!(takes(&mut host, &old, id, first), []);
     let told = info(&host, id);
+    // RFC2883-R3
     assert_eq!((told.dsack_dups, told.sacked, told.ca_state), (2, 2 * SEGMENT, "disorder"));
 }
 
@@ -390,7 +406,6 @@ fn sent_again(host: &mut Host, n: u32) -> (Peer, SeqNumber, [u32; 2]) {
     (peer, first, [stamp(&sent[0]), stamp(&again)])
 }
 
-/// RFC9438-R8
 #[test]
 fn a_segment_that_was_only_late_restores_the_window() {
     // What the acknowledgement of everything echoes: the first transmission, the second, nothing.
@@ -403,6 +418,7 @@ fn a_segment_that_was_only_late_restores_the_window() {
         host.take(&peer.ack().stamp(1000, echo));
         let after = info(&host, peer.id);
         assert_eq!(after.ca_state, "open");
+        // RFC9438-R8
         assert_eq!(after.snd_ssthresh, if undone { None } else { before.snd_ssthresh }, "echo {echo}");
         assert_eq!(after.reordering, if undone { 10 } else { 3 });
         if undone {
@@ -438,7 +454,6 @@ fn a_window_that_was_cut_for_a_loss_stays_cut_though_something_else_was_late() {
     assert_eq!(info(&host, peer.id).snd_ssthresh, Some(7 * 1448));
 }
 
-/// RFC9438-R10
 #[test]
 fn acknowledgements_that_come_at_once_count_like_those_that_come_one_by_one() {
     let grown = |at_once: bool| {

@@ -143,7 +143,6 @@ fn data_carries_the_report_too_and_leaves_room_for_it() {
     assert_eq!(host.sends(peer.id)[0].data.len(), MSS - 12, "full segments again");
 }
 
-/// RFC2883-R1
 #[test]
 fn a_duplicate_below_the_acknowledgement_is_reported_first_and_once() {
     let mut host = Host::new();
@@ -152,7 +151,9 @@ fn a_duplicate_below_the_acknowledgement_is_reported_first_and_once() {
     host.take(&data);
     assert_eq!(blocks(&host.sends_one(peer.id)), []);
     host.take(&data);
+    // RFC2883-R1
     assert_eq!(blocks(&host.sends_one(peer.id)), [(0, 1000)]);
+    // RFC2883-R1
     assert_eq!(answer(&mut host, &peer, 1500, 10), [(1500, 1510)], "once");
     // A part that is known and a part that is new.
     assert_eq!(answer(&mut host, &peer, 900, 200), [(900, 1000), (1500, 1510)]);
@@ -164,13 +165,13 @@ fn a_duplicate_below_the_acknowledgement_is_reported_first_and_once() {
     assert_eq!(blocks(&sent[1]), [(1500, 1510)]);
 }
 
-/// RFC2883-R2
 #[test]
 fn a_duplicate_inside_what_is_held_is_followed_by_its_block() {
     let mut host = Host::new();
     let peer = established(&mut host, true);
     assert_eq!(answer(&mut host, &peer, 500, 300), [(500, 800)]);
     assert_eq!(answer(&mut host, &peer, 2000, 10), [(2000, 2010), (500, 800)]);
+    // RFC2883-R2
     assert_eq!(answer(&mut host, &peer, 600, 100), [(600, 700), (500, 800), (2000, 2010)]);
     // New on both sides of what is known.
     assert_eq!(answer(&mut host, &peer, 400, 500), [(500, 800), (400, 900), (2000, 2010)]);
@@ -191,7 +192,6 @@ fn a_super_segment_over_both_edges_of_what_is_known_reports_exactly_that() {
     assert_eq!(sent[0].ack, IRS + 1 + 23_000);
 }
 
-/// RFC2883-R4
 #[test]
 fn what_paws_drops_is_no_duplicate() {
     let mut host = Host::new();
@@ -201,6 +201,7 @@ fn what_paws_drops_is_no_duplicate() {
     host.sends(peer.id);
     let old = data.stamp(900, 0);
     assert_eq!(host.take(&old).0, Some(DropReason::TcpPaws));
+    // RFC2883-R4
     assert_eq!(blocks(&host.sends_one(peer.id)), []);
 }
 

@@ -69,7 +69,6 @@ fn accepted(host: &mut Host, listener: ListenerId) -> TcpId {
     id
 }
 
-/// RFC4987-R1, RFC4987-R2
 #[test]
 fn a_flood_of_syns_keeps_nobody_out() {
     let mut host = Host::new();
@@ -81,6 +80,7 @@ fn a_flood_of_syns_keeps_nobody_out() {
     let limit = host.config.tcp.half_open_per_listener;
     assert_eq!(host.layer.half_open_count(), limit);
     assert_eq!(host.counters.syn_cookies_sent as usize, 100_000 - limit);
+    // RFC4987-R1: no connection blocks
     assert_eq!(host.memory.in_use(), 0);
     host.remote = REMOTE;
     let syn_ack = cookie(&mut host, &syn());
@@ -88,6 +88,7 @@ fn a_flood_of_syns_keeps_nobody_out() {
     assert_eq!(host.take(&third(&syn_ack).data(b"GET /")), (None, None));
     assert_eq!(host.counters.syn_cookies_accepted, 1);
     let id = accepted(&mut host, listener);
+    // RFC4987-R2
     assert_eq!(host.read(id), b"GET /");
     host.write(id, b"200 OK");
     let reply = host.sends(id).pop().unwrap();
@@ -101,8 +102,6 @@ fn a_flood_of_syns_keeps_nobody_out() {
 }
 
 /// The peer's segment size is that of its class: never above what it said.
-///
-/// RFC4987-R3
 #[test]
 fn a_cookie_remembers_the_segment_size_by_its_class() {
     for (mss, class) in [
@@ -124,6 +123,7 @@ fn a_cookie_remembers_the_segment_size_by_its_class() {
         let syn_ack = cookie(&mut host, &syn().mss(mss));
         host.take(&third(&syn_ack));
         let id = accepted(&mut host, listener);
+        // RFC4987-R3
         assert_eq!(host.layer.get(id).unwrap().snd.peer_mss, class, "{mss}");
     }
     // Below all classes there is no way to say it.
@@ -131,7 +131,6 @@ fn a_cookie_remembers_the_segment_size_by_its_class() {
     assert_eq!(host.take(&syn().mss(215)), (Some(DropReason::TcpSynQueueFull), None));
 }
 
-/// RFC4987-R3
 #[test]
 fn the_options_come_back_with_the_timestamp_and_not_without() {
     let ours = TcpOptions { receive_buffer: Some(1 << 20), ..TcpOptions::default() };
@@ -154,9 +153,11 @@ fn the_options_come_back_with_the_timestamp_and_not_without() {
                 let info = host.layer.get(id).unwrap().info(host.now, &host.config.tcp, &host.memory);
                 assert_eq!(info.timestamps, stamps);
                 let connection = host.layer.get(id).unwrap();
+                // RFC4987-R3
                 assert_eq!(connection.flags.contains(Flags::SACK), agreed(sack));
                 let expected = shift.filter(|_| stamps);
                 assert_eq!(connection.rcv.scaled(), expected.is_some());
+                // RFC4987-R3
                 assert_eq!(connection.snd.shift, expected.unwrap_or(0));
                 // The answer to a cookie is no sample of the round-trip time.
                 assert_eq!(info.rtt, Duration::ZERO);

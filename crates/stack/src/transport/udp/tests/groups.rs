@@ -33,7 +33,6 @@ fn join(host: &mut Host, id: UdpId, group: &str) -> Result<(), GroupError> {
     host.stack.udp(host.now, id).unwrap().join_multicast(ip(group), None)
 }
 
-/// RFC1122-R35
 #[test]
 fn a_group_is_heard_by_all_sockets_that_joined_it_and_by_no_other() {
     for (group, sender) in GROUPS {
@@ -45,6 +44,7 @@ fn a_group_is_heard_by_all_sockets_that_joined_it_and_by_no_other() {
         join(&mut host, two, group).unwrap();
         arrives(&mut host, sender, group);
         let heard = [one, two, three].map(|id| received(&mut host, id).len());
+        // RFC1122-R35
         assert_eq!(heard, [1, 1, 0], "{group}");
 
         let mut udp = host.stack.udp(host.now, three).unwrap();
@@ -52,6 +52,7 @@ fn a_group_is_heard_by_all_sockets_that_joined_it_and_by_no_other() {
         host.stack.udp(host.now, one).unwrap().leave_multicast(ip(group), None).unwrap();
         arrives(&mut host, sender, group);
         let heard = [one, two, three].map(|id| received(&mut host, id).len());
+        // RFC1122-R35
         assert_eq!(heard, [0, 1, 1], "{group}");
 
         host.stack.udp(host.now, two).unwrap().close();
@@ -162,7 +163,6 @@ fn a_datagram_to_a_group_leaves_by_the_interface_that_is_chosen() {
     assert_eq!(host.sent().len(), 1);
 }
 
-/// RFC1122-R33
 #[test]
 fn a_broadcast_is_heard_by_all_sockets_of_the_port() {
     for destination in ["255.255.255.255", "192.0.2.255"] {
@@ -170,6 +170,7 @@ fn a_broadcast_is_heard_by_all_sockets_of_the_port() {
         let ids = [7, 7].map(|port| shared(&mut host, "0.0.0.0", port));
         let packet = udp_packet("192.0.2.2", destination, (9, 7), b"x");
         host.receive(frame_to(EthernetAddress::BROADCAST, &packet));
+        // RFC1122-R33
         assert_eq!(ids.map(|id| received(&mut host, id).len()), [1, 1], "{destination}");
     }
 }

@@ -20,7 +20,7 @@ fn offload(host: &mut Host, id: UdpId) {
     udp.set_options(UdpOptions { receive_offload: true, ..udp.options() });
 }
 
-/// RFC8085-R2, RFC1122-R16, RFC1122-R65: per datagram, whatever the socket has.
+/// Per datagram, whatever the socket has.
 #[test]
 fn a_datagram_has_the_hop_limit_code_point_and_congestion_field_that_it_is_sent_with() {
     let mut pair = Pair::new();
@@ -42,6 +42,7 @@ fn a_datagram_has_the_hop_limit_code_point_and_congestion_field_that_it_is_sent_
         let interface = pair.b.interface;
         let mut udp = pair.b.stack.udp(pair.now, server).unwrap();
         let (one, two) = (udp.recv().unwrap(), udp.recv().unwrap());
+        // RFC8085-R2, RFC1122-R16, RFC1122-R65
         assert_eq!((one.hop_limit, one.dscp, one.ecn), (3, 46, Ecn::Ect1));
         assert_eq!((two.hop_limit, two.dscp, two.ecn), (50, 0, Ecn::NotEct));
         assert_eq!((one.destination, one.interface), (to.ip(), Some(interface)));

@@ -30,8 +30,6 @@ fn only_who_may_sends_to_everybody() {
 }
 
 /// What is larger than the path takes is cut, refused or sent regardless, and may be cut by routers or not.
-///
-/// RFC8085-R1
 #[test]
 fn the_way_to_deal_with_the_path_mtu_can_be_chosen() {
     use PathMtuDiscovery::{Do, Off, Probe, Want};
@@ -58,18 +56,19 @@ fn the_way_to_deal_with_the_path_mtu_can_be_chosen() {
         let sent = send(&mut host, id, len, "192.0.2.2:9").map(|_| host.sent());
         assert_eq!(sent.as_ref().map(Vec::len).map_err(|error| *error), expected, "{mode:?} {len}");
         for frame in sent.iter().flatten() {
+            // RFC8085-R1
             assert_eq!(frame[EthernetHeader::LEN + 6] & 0x40 != 0, dont_fragment, "{mode:?} {len}");
         }
     }
 }
 
-/// RFC8085-R1
 #[test]
 fn the_path_mtu_towards_the_peer_is_known() {
     let mut host = Host::new().knows_neighbour();
     let id = bind(&mut host, "192.0.2.1:7").unwrap();
     assert_eq!(host.stack.udp(host.now, id).unwrap().path_mtu(), None, "it has no peer");
     host.stack.udp(host.now, id).unwrap().connect(address("192.0.2.2:9")).unwrap();
+    // RFC8085-R1
     assert_eq!(host.stack.udp(host.now, id).unwrap().path_mtu(), Some(1500));
 }
 
@@ -89,7 +88,7 @@ fn a_datagram_that_may_not_be_cut_and_is_too_large_is_reported() {
     assert_eq!(host.stack.udp(host.now, id).unwrap().path_mtu(), Some(1000));
 }
 
-/// RFC1122-R61: also a socket that talks to many learns of every error, and of who told it, when it asks.
+/// Also a socket that talks to many learns of every error, and of who told it, when it asks.
 #[test]
 fn reports_tell_what_happened_to_which_datagram_and_who_says_so() {
     let mut host = Host::new().knows_neighbour();
@@ -104,6 +103,7 @@ fn reports_tell_what_happened_to_which_datagram_and_who_says_so() {
     assert_eq!(told(&mut host), None);
     set(&mut host, id, |options| options.report_errors = true);
     let report = told(&mut host).unwrap();
+    // RFC1122-R61
     assert_eq!(report.icmp, Some(IcmpErrorKind::HopLimitExceeded));
     assert_eq!(report.offender, Some("192.0.2.77".parse().unwrap()));
     assert_eq!(report.destination, address("192.0.2.2:9"));

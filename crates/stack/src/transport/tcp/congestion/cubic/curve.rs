@@ -65,7 +65,6 @@ mod tests {
 
     use super::*;
 
-    /// RFC9438-R1
     #[test]
     fn the_curve_is_that_of_the_formula() {
         let curve = Curve::new(100_000, 70_000, 1000);
@@ -74,6 +73,7 @@ mod tests {
             let t = f64::from(t_ms) / 1000.0;
             let exact = (0.4 * (t - 75f64.cbrt()).powi(3) + 100.0) * 1000.0;
             let got = curve.at(Duration::from_millis(t_ms as u64)) as f64;
+            // RFC9438-R1
             assert!((got - exact).abs() <= 1.0, "{t_ms} ms: {got}, not {exact}");
         }
         // A window above the plateau is a plateau itself.

@@ -64,7 +64,6 @@ impl Reference {
     }
 }
 
-/// RFC9438-R1, RFC9438-R3, RFC9438-R4
 #[test]
 fn the_window_follows_the_formulas_within_a_segment() {
     for cwnd in [10_000, 100_000, 1_000_000, 10_000_000] {
@@ -81,6 +80,7 @@ fn the_window_follows_the_formulas_within_a_segment() {
                 acks += 1;
             }
             let error = (cubic.cwnd() as f64 / MSS as f64 - reference.cwnd).abs();
+            // RFC9438-R1, RFC9438-R3, RFC9438-R4
             assert!(error < 1.0, "{cwnd}, round {round}: {} and {}", cubic.cwnd(), reference.cwnd);
             if acks > 100_000 {
                 break;
@@ -102,7 +102,6 @@ fn it_rests_where_the_loss_was_and_then_looks_for_more() {
     assert!((640_000..670_000).contains(&cubic.cwnd()), "{}", cubic.cwnd());
 }
 
-/// RFC9438-R4
 #[test]
 fn on_short_paths_it_is_as_fast_as_reno() {
     // Ten segments and a round trip of 100 ms: K is 2 s, Reno's way back 3 / 0.529 = 5.7 round trips.
@@ -113,32 +112,35 @@ fn on_short_paths_it_is_as_fast_as_reno() {
     let before = cubic.cwnd();
     run(&mut cubic, Instant::from_millis(700), Instant::from_millis(1200));
     let grown = cubic.cwnd() - before;
+    // RFC9438-R4
     assert!((3_500..=5_500).contains(&grown), "{grown}");
 }
 
-/// RFC9438-R5, RFC9438-R6
 #[test]
 fn losses_cut_to_seven_tenths_and_a_second_one_gives_way() {
     let mut cubic = after_loss(100_000);
+    // RFC9438-R5
     assert_eq!((cubic.cwnd(), cubic.ssthresh()), (70_000, 70_000));
     assert_eq!(cubic.past.as_ref().unwrap().w_max, 100_000);
     // At 80,000 it is below the last plateau: 0.85 of it is the next.
     cubic.windows.set_cwnd(80_000);
     cubic.on_loss(80_000, MSS);
+    // RFC9438-R6
     assert_eq!((cubic.cwnd(), cubic.past.as_ref().unwrap().w_max), (56_000, 68_000));
     // Above it the plateau is where the loss was.
     cubic.windows.set_cwnd(90_000);
     cubic.on_loss(50_000, MSS);
     assert_eq!((cubic.cwnd(), cubic.past.as_ref().unwrap().w_max), (35_000, 90_000), "little was in flight");
     cubic.on_loss(1_000, MSS);
+    // RFC9438-R5
     assert_eq!(cubic.ssthresh(), 2 * MSS);
 }
 
-/// RFC9438-R7
 #[test]
 fn a_timeout_starts_over_and_the_next_avoidance_begins_on_its_plateau() {
     let mut cubic = after_loss(100_000);
     cubic.on_timeout(70_000, MSS, false);
+    // RFC9438-R7
     assert_eq!((cubic.cwnd(), cubic.ssthresh()), (MSS, 49_000));
     for _ in 0..3 {
         cubic.on_timeout(MSS, MSS, true);
@@ -152,11 +154,11 @@ fn a_timeout_starts_over_and_the_next_avoidance_begins_on_its_plateau() {
     ack(&mut cubic, now, 2 * MSS);
     let past = cubic.past.as_ref().unwrap();
     assert_eq!(past.w_max, 49_000);
+    // RFC9438-R7
     assert_eq!(past.epoch.unwrap().curve, Curve::new(49_000, 49_000, MSS));
     assert!(!past.after_timeout, "only the first");
 }
 
-/// RFC9438-R9
 #[test]
 fn below_the_threshold_it_is_slow_start() {
     let mut cubic = Cubic::new(MSS, false);
@@ -164,11 +166,11 @@ fn below_the_threshold_it_is_slow_start() {
     for _ in 0..5 {
         ack(&mut cubic, Instant::ZERO, 2 * MSS);
     }
+    // RFC9438-R9
     assert_eq!(cubic.cwnd(), 20 * MSS);
     assert!(cubic.past.is_none(), "nothing is kept before the first loss");
 }
 
-/// RFC9438-R2
 #[test]
 fn a_pause_of_the_program_does_not_count() {
     for (pause, how) in [(30_000, "silence"), (30_000, "a trickle")] {
@@ -183,15 +185,16 @@ fn a_pause_of_the_program_does_not_count() {
         }
         let before = cubic.cwnd();
         ack(&mut cubic, resumed, 2 * MSS);
+        // RFC9438-R2
         assert!(cubic.cwnd() - before < MSS, "{how}: no jump");
         run(&mut cubic, resumed, resumed + Duration::from_millis(1000));
         run(&mut undisturbed, now, now + Duration::from_millis(1000));
         let apart = cubic.cwnd().abs_diff(undisturbed.cwnd());
+        // RFC9438-R2
         assert!(apart < 5 * MSS, "{how}: {} and {}", cubic.cwnd(), undisturbed.cwnd());
     }
 }
 
-/// RFC9438-R10
 #[test]
 fn a_window_that_is_not_used_does_not_grow() {
     for mut cubic in [Cubic::new(MSS, false), after_loss(100_000)] {
@@ -199,6 +202,7 @@ fn a_window_that_is_not_used_does_not_grow() {
         for number in 0..100 {
             acknowledge(&mut cubic, Instant::from_millis(100 * number), MSS, false);
         }
+        // RFC9438-R10
         assert_eq!(cubic.cwnd(), before);
     }
 }

@@ -75,7 +75,6 @@ impl Sender {
     }
 }
 
-/// RFC6675-R1
 #[test]
 fn in_flight_is_what_was_neither_received_nor_lost_and_what_was_sent_again() {
     let mut sender = Sender::with_segments(10);
@@ -84,8 +83,10 @@ fn in_flight_is_what_was_neither_received_nor_lost_and_what_was_sent_again() {
     assert_eq!(sender.in_flight(), 8);
     // Three segments behind the first two: those are lost.
     assert_eq!(sender.ack(0, &[(2, 5)]), Finding::Loss(sender.seq(0)));
+    // RFC6675-R1
     assert_eq!((sender.in_flight(), sender.recovery.phase()), (5, Phase::FastRecovery));
     assert_eq!(sender.sends_again(), [0, 1]);
+    // RFC6675-R1
     assert_eq!(sender.in_flight(), 7);
     let known = Counts { sacked: 3 * MSS, lost: 2 * MSS, retransmitted: 2 * MSS };
     assert_eq!(sender.recovery.counts(), known);
@@ -111,25 +112,26 @@ fn every_hole_is_sent_again_once_and_the_ones_known_together() {
     assert_eq!(sender.sends_again(), []);
 }
 
-/// RFC6675-R2, RFC6675-R3
 #[test]
 fn recovery_lasts_until_what_was_sent_before_it_is_acknowledged() {
     let mut sender = Sender::with_segments(10);
     sender.ack(0, &[(1, 4)]);
     sender.sends_again();
     sender.nxt += 5 * MSS;
+    // RFC6675-R2
     assert_eq!(sender.ack(4, &[(6, 9)]), Finding::PartialRepair(sender.seq(4)), "no second event");
     sender.sends_again();
     let below = sender.seq(10) - 1;
     assert_eq!(sender.ack_blocks(below, &[], false), Finding::Repaired);
+    // RFC6675-R3
     assert_eq!(sender.recovery.phase(), Phase::FastRecovery, "one below the recovery point");
+    // RFC6675-R3
     assert_eq!(sender.ack(10, &[]), Finding::Recovered);
     assert_eq!(sender.recovery.phase(), Phase::Open);
     // What was sent behind the recovery point is another window of data.
     assert_eq!(sender.ack(10, &[(11, 14)]), Finding::Loss(sender.seq(10)));
 }
 
-/// RFC6675-R5
 #[test]
 fn after_a_timeout_no_recovery_starts_until_what_was_sent_before_it_is_acknowledged() {
     let mut sender = Sender::with_segments(10);
@@ -140,8 +142,10 @@ fn after_a_timeout_no_recovery_starts_until_what_was_sent_before_it_is_acknowled
     assert_eq!(sender.sends_again(), [0, 2, 3, 4, 6, 7, 8, 9]);
     sender.nxt += 5 * MSS;
     assert_eq!(sender.ack(2, &[(5, 6), (11, 14)]), Finding::PartialRepair(sender.seq(10)));
+    // RFC6675-R5
     assert_eq!(sender.recovery.phase(), Phase::Timeout);
     assert_eq!(sender.ack(10, &[(11, 14)]), Finding::Recovered);
+    // RFC6675-R5
     assert_eq!(sender.ack(10, &[(11, 15)]), Finding::Loss(sender.seq(10)), "it was sent after the timeout");
 }
 
