@@ -154,7 +154,7 @@ mod tests {
         ];
         for (destination, current, reported, len, expected) in table {
             let estimate = estimate(destination.parse().unwrap(), current, reported, len);
-            // RFC1191-R1, RFC1191-R2, RFC1191-R3, RFC8201-R1, RFC8201-R2, RFC8201-R3
+            // RFC1191-R1, RFC1191-R2, RFC1191-R3, RFC8201-R1, RFC8201-R2, RFC8201-R3, RFC1191-R5
             assert_eq!(estimate, expected, "{destination} {current} {reported} {len}");
         }
     }

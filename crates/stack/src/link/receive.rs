@@ -111,6 +111,7 @@ mod tests {
             let frame = frame(*destination, *source, rest);
             let mut left = frame.clone();
             let received = receive(Medium::Ethernet { address: OURS }, &mut left);
+            // RFC1122-R8, IEEE802.3-R4, IEEE802.1Q-R3
             assert_eq!(&received.map(|received| (received, &left[..])), expected, "{frame:x?}");
         }
     }

@@ -129,7 +129,7 @@ fn packets_wait_for_the_neighbour_advertisement() {
     let expected = hex("0020 3a ff
         20010db8 00000000 00000000 00000001 ff020000 00000000 00000001 ff000002
         87 00 1c27 00000000 20010db8 00000000 00000000 00000002 01 01 020000000001");
-    // RFC4861-R10
+    // RFC4861-R10, RFC4291-R2
     assert_eq!(question[0][18..], expected[..]);
 
     let answer = advertisement("2001:db8::2", "2001:db8::1", true);
@@ -189,10 +189,11 @@ fn a_stale_neighbour_is_used_then_probed_then_forgotten() {
     assert_eq!(host.sent()[0][..6], THEIRS.0);
     let probes = host.pass(Duration::from_secs(20));
     let times: Vec<u64> = probes.iter().map(|(millis, _)| *millis).collect();
-    // RFC4861-R15
+    // RFC4861-R15, RFC1122-R25
     assert_eq!(times, [5001, 6001, 7001]);
     assert!(probes.iter().all(|(_, frame)| frame[..6] == THEIRS.0 && frame[12..14] == [8, 6]));
     udp_to(&mut host, "192.0.2.1:10", "192.0.2.2:9", b"x");
+    // RFC1122-R2
     assert_eq!(host.sent()[0][..6], EthernetAddress::BROADCAST.0, "it is asked for anew");
 }
 

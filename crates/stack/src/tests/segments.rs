@@ -202,7 +202,7 @@ fn a_source_quench_changes_nothing() {
     let id = host.stack.tcp_connect(now, TcpConnect::to(remote)).unwrap();
     let ours = host.sent().remove(0).slice(14..);
     assert_eq!(host.receive_packet(&quench(&ours)), [""; 0]);
-    // RFC9293-MUST-55
+    // RFC9293-MUST-55, RFC6633-R2
     assert_eq!(host.stack.tcp(now, id).unwrap().state(), TcpStateName::SynSent);
     let syn = tcp_of(&ours);
     let syn_ack = TcpHeader {
@@ -222,7 +222,7 @@ fn a_source_quench_changes_nothing() {
     // RFC9293-MUST-55
     assert_eq!(sent, [""; 0]);
     let mut tcp = host.stack.tcp(now, id).unwrap();
-    // RFC9293-MUST-55
+    // RFC9293-MUST-55, RFC6633-R2
     assert_eq!((tcp.info().snd_cwnd, tcp.state()), (before.snd_cwnd, TcpStateName::Established));
     assert_eq!(tcp.take_error(), None);
 }
@@ -266,7 +266,7 @@ fn the_local_address_is_chosen_before_the_syn_and_stays() {
         pair.flush();
         let source: IpAddr = source.parse().unwrap();
         let first = IpHeader::parse(&pair.a.sent[0].1).unwrap().source();
-        // RFC9293-MUST-43, RFC9293-MUST-44
+        // RFC9293-MUST-43, RFC9293-MUST-44, RFC1122-R32
         assert_eq!(first, source);
         // What would be chosen afterwards makes no difference.
         if local.is_none() {

@@ -76,7 +76,7 @@ fn a_packet_goes_on_with_its_hop_limit_reduced_and_nothing_else_changed() {
             header.hop_limit -= 1;
             header.emit(&mut expected);
         }
-        // RFC1812-R5
+        // RFC1812-R5, RFC791-R3
         assert_eq!(on[0], expected);
         assert_eq!(stack.counters().packets_forwarded, 1);
     }

@@ -192,7 +192,7 @@ fn joining_and_leaving_are_told_twice() {
         let id = joined(&mut host, group);
         for change in [ChangeToExclude, ChangeToInclude] {
             let all = told(&mut host, Duration::from_secs(5));
-            // RFC3376-R7, RFC3810-R4
+            // RFC3376-R7, RFC3810-R4, RFC8504-R2
             assert_eq!(all.len(), 2, "{all:?}");
             // RFC3376-R1, RFC3376-R5, RFC3810-R1, RFC3810-R3: `read` sees to limit, alert and destination
             assert_eq!(all[0], (0, vec![record(change, group, &[])]));

@@ -94,11 +94,11 @@ proptest! {
             let expected = model.add(offset, more, data);
             let got = internet.reassemblies.add(&mut cx, id(1), fragment(offset, more, data));
             let payload = got.ok().flatten().map(|whole| whole.payload.to_vec());
-            // RFC8200-R7
+            // RFC8200-R7, RFC815-R2
             prop_assert_eq!(&payload, &expected);
             prop_assert_eq!(cx.memory.in_use(), internet.reassemblies.charged());
             if let Some(payload) = payload {
-                // RFC815-R1
+                // RFC815-R1, RFC1122-R15
                 prop_assert_eq!(&payload, &original);
                 prop_assert_eq!((internet.reassemblies.len(), cx.memory.in_use()), (0, 0));
                 return Ok(());

@@ -33,6 +33,7 @@ fn the_longest_prefix_wins_then_the_lowest_metric() {
     ];
     for (destination, interface, gateway) in table {
         let found = routes.lookup(destination.parse().unwrap(), |_| true).unwrap();
+        // RFC1812-R4
         assert_eq!(found.interface, InterfaceId(interface), "{destination}");
         assert_eq!(found.gateway, gateway.map(|gateway| gateway.parse().unwrap()), "{destination}");
     }

@@ -261,6 +261,7 @@ fn a_server_answers_from_the_address_that_was_asked() {
     assert_eq!(host.sent()[0][EthernetHeader::LEN + 12..][..4], [192, 0, 2, 11]);
     let mut udp = host.stack.udp(host.now, id).unwrap();
     let not_ours = Some(IpAddr::from([192, 0, 2, 77]));
+    // RFC1122-R14
     assert_eq!(udp.send_from(not_ours, b"y", asked.source), Err(UdpError::BadDestination));
 }
 

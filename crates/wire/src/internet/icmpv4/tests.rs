@@ -24,6 +24,7 @@ fn every_changed_bit_fails_the_checksum() {
     for bit in 0..bytes.len() * 8 {
         let mut changed = bytes.clone();
         changed[bit / 8] ^= 1 << (bit % 8);
+        // RFC792-R1
         assert_eq!(Icmpv4Message::parse(&changed), Err(ParseError::Checksum { what: "ICMP message" }));
     }
 }

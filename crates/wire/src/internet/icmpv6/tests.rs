@@ -27,6 +27,7 @@ fn the_checksum_covers_the_addresses() {
     let bytes = emitted(&Icmpv6Message::PacketTooBig { mtu: 1280, invoking: &[] });
     let other = Ipv6Addr::LOCALHOST;
     for (source, destination) in [(other, DESTINATION), (SOURCE, other)] {
+        // RFC4443-R9
         assert_eq!(
             Icmpv6Message::parse(source, destination, &bytes),
             Err(ParseError::Checksum { what: "ICMPv6 message" })

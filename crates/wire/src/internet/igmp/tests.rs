@@ -44,7 +44,7 @@ fn a_report_holds_records_with_their_sources() {
     assert_eq!(kinds, [RecordKind::ChangeToExclude, RecordKind::ModeIsExclude]);
 }
 
-/// RFC3376-R3: the length of a query tells its version.
+/// RFC 3376 7.1
 #[test]
 fn the_version_of_a_query_is_told_by_its_length() {
     let v3 = emitted(&IgmpMessage::QueryV3 {
@@ -73,6 +73,7 @@ fn what_is_cut_or_damaged_is_refused() {
     assert!(IgmpRecords::parse(2, &record[..8]).is_err());
     let mut bytes = emitted(&IgmpMessage::Leave { group: GROUP });
     bytes[7] ^= 1;
+    // RFC3376-R3
     assert_eq!(IgmpMessage::parse(&bytes), Err(ParseError::Checksum { what: "IGMP message" }));
     assert!(IgmpMessage::parse(&bytes[..7]).is_err());
 }

@@ -37,5 +37,6 @@ fn any_other_version_is_refused() {
     let mut bytes = [0; 48];
     HEADER.emit(&mut bytes);
     bytes[0] = 0x4b;
+    // RFC8200-R1
     assert!(matches!(Ipv6Header::parse(&bytes), Err(ParseError::Malformed { .. })));
 }

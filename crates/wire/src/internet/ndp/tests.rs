@@ -96,6 +96,7 @@ fn flags_of_an_advertisement_stand_at_their_bits() {
 #[test]
 fn an_option_without_length_or_beyond_the_message_is_refused() {
     for wrong in [&[1, 0, 0, 0, 0, 0, 0, 0][..], &[1, 2, 0, 0, 0, 0, 0, 0], &[1], &[1, 1, 0, 0, 0, 0, 0]] {
+        // RFC4861-R4
         assert!(matches!(NdpOptions::new(wrong), Err(ParseError::Malformed { .. })), "{wrong:?}");
     }
 }

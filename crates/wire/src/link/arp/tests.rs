@@ -23,6 +23,7 @@ fn what_is_not_ipv4_over_ethernet_is_refused() {
         let mut bytes = [0; 28];
         PACKET.emit(&mut bytes);
         bytes[byte] ^= 0x10;
+        // RFC826-R1, RFC826-R6
         assert!(matches!(ArpPacket::parse(&bytes), Err(ParseError::Malformed { .. })), "byte {byte}");
     }
 }
@@ -32,5 +33,6 @@ fn padding_of_the_frame_is_not_looked_at() {
     let mut bytes = [0xff; 46];
     PACKET.emit(&mut bytes);
     assert_eq!(ArpPacket::parse(&bytes), Ok(PACKET));
+    // RFC826-R6
     assert!(matches!(ArpPacket::parse(&bytes[..27]), Err(ParseError::Truncated { needed: 28, .. })));
 }

@@ -33,6 +33,7 @@ fn a_tagged_header_is_four_bytes_longer_and_names_the_payload() {
     };
     let mut bytes = [0; 18];
     header.emit(&mut bytes);
+    // IEEE802.1Q-R1
     assert_eq!(bytes[12..], [0x81, 0x00, 0xba, 0xbc, 0x86, 0xdd]);
     assert_eq!(EthernetHeader::parse(&bytes), Ok(header));
     assert_eq!(header.header_len(), 18);

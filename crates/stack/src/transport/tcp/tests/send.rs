@@ -657,7 +657,7 @@ fn soft_errors_end_a_connection_attempt_and_only_explain_the_end_of_a_connection
         let peer = in_flight(&mut host, 1);
         let (mut cx, layer) = host.parts();
         assert!(layer.handle_icmp_error(&mut cx, &error(kind, peer.una)));
-        // RFC5927-R2
+        // RFC5927-R2, RFC1122-R44
         assert_eq!(host.state(peer.id), Some(TcpStateName::Established));
         while host.next_sent(peer.id).is_some() {}
         let got = host.with_connection(peer.id, |connection, _| connection.take_error());
