@@ -98,7 +98,7 @@ impl Marks {
         }
     }
 
-    /// A packet script asserts with every line: a mark stands above one, or behind one, or in the head for the
+    /// A packet script asserts with every line but those of what arrives: a mark stands above one, or behind one, or in the head for the
     /// script as a whole. Its comment begins with it, and what follows is its remark.
     pub fn read_script(&mut self, file: &Path, text: &str, list: &List) {
         let test = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
@@ -113,6 +113,10 @@ impl Marks {
                 self.wrong(file, at, &format!("{}: nothing follows", ids.join(", ")));
                 continue;
             };
+            if at >= begin && is_inbound(lines[shows].0) {
+                self.wrong(file, at, &format!("{}: what arrives asserts nothing", ids.join(", ")));
+                continue;
+            }
             let place = match at < begin {
                 true => Place { test: test.clone(), stands: Stands::InHead, shows: at },
                 false => Place { test: test.clone(), stands: Stands::AtAssertion, shows },
@@ -215,6 +219,11 @@ fn script_line(line: &str) -> (&str, Option<&str>) {
         Some(start) => (line[..start].trim(), Some(line[start..].trim_start_matches(['/', '#']).trim())),
         None => (line.trim(), None),
     }
+}
+
+/// Whether a line of a packet script is a packet from the peer.
+fn is_inbound(code: &str) -> bool {
+    code.split_whitespace().nth(1) == Some("<")
 }
 
 /// The sources and packet scripts below a folder.

@@ -82,7 +82,7 @@ fn what_strings_hold_is_no_mark() {
 fn packet_scripts_are_marked_at_their_lines() {
     let marks = script(
         "# RFC9293-MUST-1, RFC9293-MUST-3 not (RFC9293-MAY-1).\n\n0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n\
-         // RFC9293-MAY-1\n+0 > . 1:1(0) ack 2\n+0 < F. 2:2(0) ack 1 // RFC9293-MUST-2\n",
+         // RFC9293-MAY-1\n+0 > . 1:1(0) ack 2\n+0 > F. 2:2(0) ack 1 // RFC9293-MUST-2\n",
     );
     assert_eq!(
         summary(&marks),
@@ -90,10 +90,12 @@ fn packet_scripts_are_marked_at_their_lines() {
             ("RFC9293-MUST-1", 1, "close", "# RFC9293-MUST-1, RFC9293-MUST-3 not (RFC9293-MAY-1)."),
             ("RFC9293-MUST-3", 1, "close", "# RFC9293-MUST-1, RFC9293-MUST-3 not (RFC9293-MAY-1)."),
             ("RFC9293-MAY-1", 4, "close", "+0 > . 1:1(0) ack 2"),
-            ("RFC9293-MUST-2", 6, "close", "+0 < F. 2:2(0) ack 1 // RFC9293-MUST-2"),
+            ("RFC9293-MUST-2", 6, "close", "+0 > F. 2:2(0) ack 1 // RFC9293-MUST-2"),
         ]
     );
     let stands: Vec<Stands> = marks.marks.iter().map(|mark| mark.stands).collect();
     assert_eq!(stands, [Stands::InHead, Stands::InHead, Stands::AtAssertion, Stands::AtAssertion]);
+    let arrives = script("0 close(3) = 0\n+0 < F. 2:2(0) ack 1 // RFC9293-MUST-1\n");
+    assert!(arrives.marks.is_empty() && arrives.wrong[0].contains("asserts nothing"), "{:?}", arrives.wrong);
     assert_eq!(script("0 close(3) = 0\n# RFC9293-MUST-1\n").wrong.len(), 1, "nothing follows");
 }
