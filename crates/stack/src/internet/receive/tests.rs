@@ -207,6 +207,35 @@ fn ipv6_fragments_that_cannot_be_draw_a_parameter_problem() {
 }
 
 #[test]
+fn packets_of_the_sizes_that_every_host_must_take_are_put_together() {
+    let data = [7; 1500 - 40 - 8];
+    let datagram = udp("2001:db8::2", "2001:db8::1", (1, 7), &data);
+    let mut host = Host::new().knows_neighbour();
+    let socket = host.stack.udp_bind(host.now, "[::]:7".parse().unwrap()).unwrap();
+    host.receive_packet(&v6_fragment(1000, false, IpProtocol::Udp, &datagram[1000..]));
+    host.receive_packet(&v6_fragment(0, true, IpProtocol::Udp, &datagram[..1000]));
+    // RFC8200-R12
+    assert_eq!(host.stack.udp(host.now, socket).unwrap().recv().unwrap().data, data[..]);
+
+    let data = [7; 576 - 20 - 8];
+    let datagram = udp("192.0.2.2", "192.0.2.1", (1, 7), &data);
+    for cut in [datagram.len(), 8, 200, 552] {
+        let mut host = Host::new().knows_neighbour();
+        let socket = host.stack.udp_bind(host.now, "0.0.0.0:7".parse().unwrap()).unwrap();
+        for (offset, part) in [(0, &datagram[..cut]), (cut, &datagram[cut..])] {
+            let mut header = v4_header("192.0.2.2", "192.0.2.1", IpProtocol::Udp, part.len());
+            (header.fragment_offset, header.more_fragments) =
+                (offset as u16, offset + part.len() < datagram.len());
+            if !part.is_empty() {
+                host.receive_packet(&packet(header, part));
+            }
+        }
+        // RFC791-R10, RFC1122-R27
+        assert_eq!(host.stack.udp(host.now, socket).unwrap().recv().unwrap().data, data[..], "cut at {cut}");
+    }
+}
+
+#[test]
 fn an_atomic_fragment_is_a_packet_of_its_own() {
     let datagram = udp("2001:db8::2", "2001:db8::1", (1, 1), b"whole");
     let mut host = Host::new().knows_neighbour();

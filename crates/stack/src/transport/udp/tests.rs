@@ -140,20 +140,22 @@ fn a_datagram_shorter_than_its_packet_is_trimmed() {
 /// The sum of this datagram is 0, and is sent as 0xffff.
 #[test]
 fn a_computed_checksum_of_zero_is_sent_as_all_ones() {
-    let mut host = Host::new().knows_neighbour();
-    let id = bind(&mut host, "192.0.2.1:7").unwrap();
-    for word in 0..=u16::MAX {
-        let mut udp = host.stack.udp(host.now, id).unwrap();
-        udp.send_to(&word.to_be_bytes(), address("192.0.2.2:9")).unwrap();
-        let sent = host.sent();
-        let datagram = &sent[0][EthernetHeader::LEN + 20..];
-        // RFC768-R1
-        assert_ne!(datagram[6..8], [0, 0], "{word:#x}");
-        if datagram[6..8] == [0xff, 0xff] {
-            return;
+    for (from, to, ip) in [("192.0.2.1:7", "192.0.2.2:9", 20), ("[2001:db8::1]:7", "[2001:db8::2]:9", 40)] {
+        let mut host = Host::new().knows_neighbour();
+        let id = bind(&mut host, from).unwrap();
+        let mut all_ones = 0;
+        for word in 0..=u16::MAX {
+            let mut udp = host.stack.udp(host.now, id).unwrap();
+            udp.send_to(&word.to_be_bytes(), address(to)).unwrap();
+            let sent = host.sent();
+            let datagram = &sent[0][EthernetHeader::LEN + ip..];
+            // RFC768-R1, RFC8200-R14
+            assert_ne!(datagram[6..8], [0, 0], "{word:#x}");
+            all_ones += usize::from(datagram[6..8] == [0xff, 0xff]);
         }
+        // RFC768-R1, RFC8200-R14
+        assert_eq!(all_ones, 1, "one of all words makes the sum 0");
     }
-    panic!("one of all words makes the sum 0");
 }
 
 #[test]

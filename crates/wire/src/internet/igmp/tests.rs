@@ -83,3 +83,13 @@ fn unknown_types_are_read_as_such() {
     let message = IgmpMessage::Unknown { kind: 0x30, body: &[1, 2, 3, 4] };
     assert_eq!(IgmpMessage::parse(&emitted(&message)), Ok(message));
 }
+
+#[test]
+fn long_response_times_are_in_floating_point_form() {
+    for (code, tenths) in
+        [(0, 0), (127, 127), (128, 128), (129, 136), (0x8f, 248), (0x90, 256), (0xff, 31_744)]
+    {
+        // RFC3376-R4
+        assert_eq!(crate::internet::groups::decode_8(code), tenths, "{code:#x}");
+    }
+}

@@ -76,3 +76,13 @@ fn the_version_of_a_query_is_told_by_its_length() {
     between[2..4].copy_from_slice(&field.to_be_bytes());
     assert!(matches!(parsed(&between), Err(ParseError::Truncated { .. })));
 }
+
+#[test]
+fn long_response_times_are_in_floating_point_form() {
+    for (code, millis) in
+        [(32_767, 32_767), (0x8000, 32_768), (0x8001, 32_776), (0x9000, 65_536), (0xffff, 8_387_584)]
+    {
+        // RFC3810-R2
+        assert_eq!(crate::internet::groups::decode_16(code), millis, "{code:#x}");
+    }
+}
