@@ -173,7 +173,11 @@ impl Plan {
         // A box behind a router would put the checksum of a spoiled segment right.
         let hides = shape == Shape::Router && themes.has(Theme::Corruption);
         if themes.has(Theme::Middlebox) && !hides {
-            let required = hosts.iter().any(|host| host.config.tcp.require_timestamps);
+            // A cookie has what the SYN offered in its timestamp: an answer without it makes another connection
+            // than the one that the SYN-ACK spoke of.
+            let required = hosts.iter().any(|host| host.config.tcp.require_timestamps)
+                || themes.has(Theme::Flood)
+                || themes.has(Theme::Backlog);
             let middlebox = Middlebox::draw(draw, required);
             let way = draw.below(links.len() as u64) as usize;
             // One on the way between any two hosts.
