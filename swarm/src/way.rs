@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::num::NonZeroU16;
 
 use bytes::Bytes;
-use fathom_impair::{Conditions, Delivery, Fate, Framing, Impairment};
+use fathom_impair::{Conditions, Delivery, Fate, Framing, Impairment, Probability};
 use fathom_record::RecordId;
 use fathom_wire::Instant;
 
@@ -108,7 +108,19 @@ impl Way {
         let Extra { segment_size, partial, cause } = extra;
         let number = self.next;
         self.next += 1;
-        let fates = self.impairment.push(now, frame, Tag { number, segment_size, partial, cause });
+        let tag = Tag { number, segment_size, partial, cause };
+        // ARP has no checksum: a flipped bit may send all packets of a minute to nobody, which is no fault of
+        // whoever believes it.
+        let conditions = self.impairment.conditions().clone();
+        let spares =
+            self.ethernet && frame.get(12..14) == Some(&[0x08, 0x06]) && !conditions.corrupt.is_never();
+        if spares {
+            self.impairment.set_conditions(conditions.clone().corrupt(Probability::NEVER));
+        }
+        let fates = self.impairment.push(now, frame, tag);
+        if spares {
+            self.impairment.set_conditions(conditions);
+        }
         let struck = [
             (Fate::Lost, Fault::FrameLost),
             (Fate::QueueFull, Fault::QueueFull),

@@ -43,12 +43,15 @@ pub(crate) struct Onlooker {
     ends: HashMap<Ends, Sent>,
     /// No end hears of the other's scaling.
     unscaled: bool,
+    /// Cookies may make a connection again from old segments, with the same numbers.
+    cookies: bool,
 }
 
 impl Onlooker {
-    /// One that has seen nothing yet. With `unscaled`, something on the way takes window scaling out of SYNs.
-    pub(crate) fn new(unscaled: bool) -> Onlooker {
-        Onlooker { ends: HashMap::new(), unscaled }
+    /// One that has seen nothing yet. With `unscaled`, something on the way takes window scaling out of SYNs; with
+    /// `cookies`, old segments may make connections.
+    pub(crate) fn new(unscaled: bool, cookies: bool) -> Onlooker {
+        Onlooker { ends: HashMap::new(), unscaled, cookies }
     }
 
     /// A frame that a host sends; gives what is wrong with it, if something is. `finished` is false when the
@@ -155,7 +158,7 @@ impl Onlooker {
         let end = tcp.seq + tcp.segment_len(data);
         // The peer may have begun anew from the same port while this end still repeats what is of before.
         let of_these = |peer: &Sent| peer.iss.lt(tcp.ack) && tcp.ack.le(peer.high);
-        let ambiguous = sent.ambiguous || peer.is_some_and(|peer| peer.ambiguous);
+        let ambiguous = self.cookies || sent.ambiguous || peer.is_some_and(|peer| peer.ambiguous);
         if let Some(peer) = peer.filter(of_these)
             && data > 0
             && !ambiguous
@@ -203,7 +206,7 @@ impl Onlooker {
             _ => 0,
         });
         if tcp.flags.contains(TcpFlags::ACK) {
-            if let Some(before) = sent.acked.filter(|before| tcp.ack.lt(*before)) {
+            if let Some(before) = sent.acked.filter(|before| tcp.ack.lt(*before) && !ambiguous) {
                 let back = before.distance_from(tcp.ack);
                 return Err(format!("acknowledges {back} less than before, {} to {}", ends.0, ends.1));
             }

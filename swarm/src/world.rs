@@ -131,6 +131,7 @@ impl<'a> World<'a> {
             trouble: Trouble::default(),
             onlooker: Onlooker::new(
                 plan.links.iter().flat_map(|link| &link.middlebox).any(|it| it.strips_scaling()),
+                plan.themes.has(Theme::Flood) || plan.themes.has(Theme::Backlog),
             ),
             tally: Tally::default(),
             draw,
