@@ -275,21 +275,22 @@ pub(crate) fn request(call: &Call, settings: &Settings) -> Fit<Request> {
 }
 
 fn send(a: &Arguments<'_>, call: &Call, settings: &Settings) -> Fit<Request> {
-    let fd = a.fd(0);
+    // There may be no first argument: that there is one is known once they are counted.
+    let fd = || a.fd(0);
     let peer = value::peer(settings, settings.connect_port);
     match call.name.as_str() {
         "write" => {
             a.count("write(fd, data, count)", 3..=3)?;
-            Ok(Request::Send { fd: fd?, message: Message::new(data(a, 1, 2)?, 0, None) })
+            Ok(Request::Send { fd: fd()?, message: Message::new(data(a, 1, 2)?, 0, None) })
         }
         "send" => {
             a.count("send(fd, data, count, flags)", 4..=4)?;
-            Ok(Request::Send { fd: fd?, message: Message::new(data(a, 1, 2)?, a.int(3)?, None) })
+            Ok(Request::Send { fd: fd()?, message: Message::new(data(a, 1, 2)?, a.int(3)?, None) })
         }
         "sendto" => {
             a.count("sendto(fd, data, count, flags, address, length)", 6..=6)?;
             let to = a.address_or(4, peer)?;
-            Ok(Request::Send { fd: fd?, message: Message::new(data(a, 1, 2)?, a.int(3)?, to) })
+            Ok(Request::Send { fd: fd()?, message: Message::new(data(a, 1, 2)?, a.int(3)?, to) })
         }
         "writev" => {
             a.count("writev(fd, [{data, count}], count)", 3..=3)?;
@@ -297,7 +298,7 @@ fn send(a: &Arguments<'_>, call: &Call, settings: &Settings) -> Fit<Request> {
             if a.int(2)? != elements {
                 return Err(a.wrong(2, &format!("{elements}, the number of elements")));
             }
-            Ok(Request::Send { fd: fd?, message: Message::new(data, 0, None) })
+            Ok(Request::Send { fd: fd()?, message: Message::new(data, 0, None) })
         }
         _ => {
             a.count("sendmsg(fd, {msg_name=…, msg_iov(1)=[{data, count}]}, flags)", 3..=3)?;
@@ -308,7 +309,7 @@ fn send(a: &Arguments<'_>, call: &Call, settings: &Settings) -> Fit<Request> {
             };
             let (data, _) = value::gather(message.iov)?;
             Ok(Request::Send {
-                fd: fd?,
+                fd: fd()?,
                 message: Message { data, flags: a.int(2)?, to, control: message.control.unwrap_or_default() },
             })
         }
@@ -327,7 +328,7 @@ fn data(a: &Arguments<'_>, at: usize, count: usize) -> Fit<Data> {
 }
 
 fn receive(a: &Arguments<'_>, call: &Call) -> Fit<Request> {
-    let fd = a.fd(0);
+    let fd = || a.fd(0);
     let mut wants = Received::default();
     let text = |expression: &Expression| match &expression.value {
         Value::Any => Ok(None),
@@ -341,18 +342,18 @@ fn receive(a: &Arguments<'_>, call: &Call) -> Fit<Request> {
         "read" => {
             a.count("read(fd, ..., count)", 3..=3)?;
             wants.data = text(a.argument(1))?;
-            Ok(Request::Receive { fd: fd?, len: a.len(2)?, flags: 0, wants })
+            Ok(Request::Receive { fd: fd()?, len: a.len(2)?, flags: 0, wants })
         }
         "recv" => {
             a.count("recv(fd, ..., count, flags)", 4..=4)?;
             wants.data = text(a.argument(1))?;
-            Ok(Request::Receive { fd: fd?, len: a.len(2)?, flags: a.int(3)?, wants })
+            Ok(Request::Receive { fd: fd()?, len: a.len(2)?, flags: a.int(3)?, wants })
         }
         "recvfrom" => {
             a.count("recvfrom(fd, ..., count, flags, address, length)", 6..=6)?;
             wants.data = text(a.argument(1))?;
             wants.from = a.any_address(4)?;
-            Ok(Request::Receive { fd: fd?, len: a.len(2)?, flags: a.int(3)?, wants })
+            Ok(Request::Receive { fd: fd()?, len: a.len(2)?, flags: a.int(3)?, wants })
         }
         "readv" => {
             a.count("readv(fd, [{..., count}], count)", 3..=3)?;
@@ -361,7 +362,7 @@ fn receive(a: &Arguments<'_>, call: &Call) -> Fit<Request> {
                 return Err(a.wrong(2, &format!("{elements}, the number of elements")));
             }
             wants.data = data.text();
-            Ok(Request::Receive { fd: fd?, len: data.len(), flags: 0, wants })
+            Ok(Request::Receive { fd: fd()?, len: data.len(), flags: 0, wants })
         }
         _ => {
             a.count("recvmsg(fd, {msg_name=…, msg_iov(1)=[{..., count}], msg_flags=0}, flags)", 3..=3)?;
@@ -375,7 +376,7 @@ fn receive(a: &Arguments<'_>, call: &Call) -> Fit<Request> {
                 Some(name) if name.value == Value::Any => None,
                 Some(name) => value::address(name, SocketAddr::from(([0; 4], 0)))?,
             };
-            Ok(Request::Receive { fd: fd?, len: data.len(), flags: a.int(2)?, wants })
+            Ok(Request::Receive { fd: fd()?, len: data.len(), flags: a.int(2)?, wants })
         }
     }
 }

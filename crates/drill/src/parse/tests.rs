@@ -48,6 +48,12 @@ fn what_cannot_be_read_is_told_with_its_place_and_what_was_expected() {
         ("+0 < icmp unreachable port_unreachable", "1:39", "an error needs the packet that it is about"),
         ("+0 bind(3, ..., ...)", "1:21", "expected '=', found the end of the script"),
         ("+0 bind(3) = 0", "1:4", "expected bind(fd, address, length), found 1 arguments"),
+        (
+            "+0 sendto() = 3",
+            "1:4",
+            "expected sendto(fd, data, count, flags, address, length), found 0 arguments",
+        ),
+        ("+0 recvmsg() = 3", "1:4", "found 0 arguments"),
         ("+0 bind(3, [1], 4) = 0", "1:12", "expected an address: ..."),
         ("+0 close(3) = \"x\"", "1:18", "close returns a number"),
         ("+0 close(3) = 0 EAGAIN", "1:23", "a call that fails with an error returns -1"),
@@ -164,6 +170,20 @@ fn comments_and_blank_lines_are_nothing() {
     assert_eq!(script.events[2].text, "+0 > . 1:1(0) ack 1");
     assert_eq!((script.events[1].place.line, script.events[1].place.column), (7, 3));
     assert_eq!(script.events[0].text, "+0 close(3) = 0");
+}
+
+#[test]
+fn a_call_with_any_number_of_arguments_is_read_or_refused() {
+    for name in crate::call::CALLS {
+        for count in 0..8 {
+            for argument in ["1", "...", "[1]", "\"a\"", "{a=1}", "[{..., 1}]", "-1"] {
+                let arguments = vec![argument; count].join(", ");
+                if let Err(error) = parse(&format!("+0 {name}({arguments}) = 0")) {
+                    assert!(error.message.starts_with("expected"), "{name}({arguments}): {error}");
+                }
+            }
+        }
+    }
 }
 
 /// What scripts are made of, so that random ones come far.
