@@ -198,7 +198,17 @@ impl Host {
         connect.options.window_scaling = !action.bit(4, 2);
         connect.options.max_segment = action.bit(4, 3).then(|| action.word(5).max(1));
         // A refusal for want of ports or memory is an answer as well.
-        self.connections.extend(self.stack.tcp_connect(self.now, connect));
+        if let Ok(id) = self.stack.tcp_connect(self.now, connect) {
+            self.hold(id);
+        }
+    }
+
+    /// A program has a connection.
+    fn hold(&mut self, id: TcpId) {
+        self.connections.push(id);
+        if let Some(tcp) = self.stack.tcp(self.now, id) {
+            self.answers.note_opened(&tcp);
+        }
     }
 
     fn accept(&mut self, action: Action) {
@@ -213,7 +223,7 @@ impl Host {
         }
         while self.connections.len() < CONNECTIONS {
             let Some(id) = self.stack.tcp_accept(self.now, listener) else { break };
-            self.connections.push(id);
+            self.hold(id);
         }
         if action.byte(2) == 255 {
             self.stack.tcp_close_listener(self.now, listener);

@@ -35,6 +35,16 @@ impl Answers {
         self.flows.values()
     }
 
+    /// A program has a connection. It may have the initial sequence number of an earlier one between the same ends,
+    /// when no time has passed since.
+    pub(super) fn note_opened(&mut self, tcp: &Tcp<'_>) {
+        let ends = unmapped(tcp);
+        self.written.remove(&ends);
+        if let Some(flow) = self.flows.get_mut(&ends) {
+            flow.fin = None;
+        }
+    }
+
     /// What a program writes next: its bytes tell their place in the stream.
     pub(super) fn next_bytes(&mut self, tcp: &Tcp<'_>, len: usize) -> Vec<u8> {
         let from = self.written.get(&unmapped(tcp)).copied().unwrap_or_default();
