@@ -16,8 +16,12 @@ fn main() -> std::io::Result<()> {
         ("ipv6", ipv6()),
         ("icmpv4", icmpv4()),
         ("icmpv6", icmpv6()),
+        ("igmp", igmp()),
+        ("mld", mld()),
         ("udp", udp()),
         ("tcp", tcp()),
+        ("virtio", virtio()),
+        ("cidr", cidr()),
     ] {
         let folder = corpus.join(target);
         fs::create_dir_all(&folder)?;
@@ -269,6 +273,66 @@ fn icmpv6() -> Seeds {
     seeds.push(("prefix-of-129-bits", [hex("8500 0000 00000000 0304 81c0"), vec![0; 28]].concat()));
     seeds.push(("long-link-layer-address", [hex("8500 0000 00000000 0102"), vec![1; 14]].concat()));
     seeds
+}
+
+/// Reports whose records have auxiliary data, which is there or is not. The check fills the checksum in.
+fn igmp() -> Seeds {
+    vec![
+        ("auxiliary", hex("2200 0000 0000 0002 04010000 ef010203 09090909 02000000 ef010204")),
+        ("auxiliary-cut", hex("2200 0000 0000 0001 04010000 ef010203")),
+        ("query-v3", hex("1164 0000 ef010203 0a7d 0001 c0000201")),
+        ("query-of-10-bytes", hex("1164 0000 ef010203 0000")),
+    ]
+}
+
+fn mld() -> Seeds {
+    let group = "ff050000000000000000000000010003";
+    let record = |head: &str| [hex(head), hex(group)].concat();
+    let report =
+        |count: &str, records: &[Vec<u8>]| [hex("8f00 0000 0000"), hex(count), records.concat()].concat();
+    vec![
+        ("auxiliary", report("0002", &[record("04010000"), vec![9; 4], record("02000000")])),
+        ("auxiliary-cut", report("0001", &[record("04010000")])),
+        ("more-records-than-bytes", report("0009", &[record("02000000")])),
+        ("done", [hex("8400 0000 0000 0000"), hex(group)].concat()),
+    ]
+}
+
+/// A virtio header, and a TCP segment of four bytes of data behind it.
+fn virtio() -> Seeds {
+    let segment = hex(
+        "4500 002c 0000 0000 4006 f6c8 c0000201 c0000202 c350 01bb 00000001 00000002 5010 ffff 0000 0000 61626364",
+    );
+    let frame = |header: &str, link: &[u8]| [hex(header), link.to_vec(), segment.clone()].concat();
+    let ethernet = hex("020000000002 020000000001 0800");
+    vec![
+        // Little-endian: flags, segmentation, length of headers, segment size, start and offset of the checksum.
+        ("nothing-said", frame("0000 0000 0000 0000 0000", &[])),
+        ("as-long-as-a-segment", frame("0201 2800 0400 0000 0000", &[])),
+        ("two-segments", frame("0201 2800 0300 0000 0000", &[])),
+        ("partial", frame("0100 0000 0000 1400 1000", &[])),
+        ("partial-two-segments-ethernet", frame("0101 3600 0200 2200 1000", &ethernet)),
+        ("partial-elsewhere", frame("0100 0000 0000 1400 0600", &[])),
+    ]
+}
+
+/// A prefix length and two addresses that differ in the last bit of it, or the first behind it.
+fn cidr() -> Seeds {
+    let v6 = |prefix: u8, bit: usize| {
+        let (mut one, mut other) = ([0x20; 16], [0x20; 16]);
+        one[bit / 8] ^= 0x80 >> (bit % 8);
+        other[15] ^= 1;
+        [&[prefix][..], &one, &other].concat()
+    };
+    vec![
+        ("v6-differs-in-the-prefix", v6(64, 63)),
+        ("v6-differs-behind-it", v6(64, 64)),
+        ("v6-of-128-bits", v6(128, 127)),
+        ("v4-differs-in-the-prefix", hex("18 0a000001 0a000101")),
+        ("v4-differs-behind-it", hex("18 0a000001 0a0000ff")),
+        ("text-v6", b"2001:db8::1/64".to_vec()),
+        ("text-v4", b"10.0.0.1/24".to_vec()),
+    ]
 }
 
 fn udp() -> Seeds {

@@ -225,6 +225,7 @@ pub(crate) fn wheel(bytes: &[u8]) {
         match (wheel.next_deadline(), earliest) {
             (Some(next), Some(earliest)) => {
                 let latest = Instant::from_nanos(earliest.saturating_add(TICK));
+                assert!(next.as_nanos() > now, "woken again at {next:?} for nothing");
                 assert!(
                     next < latest || next == Instant::MAX,
                     "woken {next:?} for what is due at {earliest} ns"
