@@ -17,6 +17,7 @@ mod pair;
 mod parts;
 mod recovery;
 mod segments;
+mod settings;
 mod trace;
 mod virtio;
 mod wire;
@@ -38,8 +39,10 @@ pub struct Target {
 /// What the bytes of an input are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Input {
-    /// What a parser reads.
+    /// What a parser reads, of which every prefix is worth a try.
     Bytes,
+    /// What somebody writes.
+    Text,
     /// A program of [`actions`].
     Actions,
 }
@@ -50,6 +53,10 @@ const fn bytes(name: &'static str, max_len: usize, check: fn(&[u8])) -> Target {
 
 const fn program(name: &'static str, max_actions: usize, check: fn(&[u8])) -> Target {
     Target { name, input: Input::Actions, max_len: max_actions * actions::LEN, check }
+}
+
+const fn text(name: &'static str, max_len: usize, check: fn(&[u8])) -> Target {
+    Target { name, input: Input::Text, max_len, check }
 }
 
 /// All targets.
@@ -70,7 +77,8 @@ pub const TARGETS: &[Target] = &[
     bytes("virtio", 512, virtio::virtio),
     bytes("words", 64, words::words),
     bytes("cidr", 64, words::cidr),
-    bytes("drill", 2048, drill::drill),
+    text("drill", 2048, drill::drill),
+    text("settings", 256, settings::settings),
     // Parts of the engine beside naive models.
     program("coalesce", 96, coalesce::coalesce),
     program("segments", 8, segments::segments),

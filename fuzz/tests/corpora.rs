@@ -70,6 +70,7 @@ corpora!(
     words,
     cidr,
     drill,
+    settings,
     coalesce,
     segments,
     fragments,

@@ -147,7 +147,7 @@ fn build() -> Result<PathBuf> {
     ];
     let folder = root().join("target/fuzz");
     let mut build = nightly("cargo");
-    build.args(["build", "--release", "--locked", "--target", host]);
+    build.args(["build", "--release", "--target", host]);
     build.env("RUSTFLAGS", flags.join(" ")).env("CARGO_TARGET_DIR", &folder);
     crate::step(&mut build)?;
     Ok(folder.join(host).join("release/fathom-fuzz-targets"))

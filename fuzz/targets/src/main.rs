@@ -28,7 +28,7 @@ fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
     let max_size = max_size.min(target().max_len);
     let size = size.min(max_size);
     match target().input {
-        Input::Bytes => fuzzer_mutate(data, size, max_size),
+        Input::Bytes | Input::Text => fuzzer_mutate(data, size, max_size),
         // Now and then libFuzzer's own way, which knows what the program compared with.
         Input::Actions if seed.is_multiple_of(4) => fuzzer_mutate(data, size, max_size),
         Input::Actions => actions::mutate(data, size, max_size, seed),
