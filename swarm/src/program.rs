@@ -239,7 +239,7 @@ impl End {
             5 => tcp.set_send_buffer(draw.maybe(2, |draw| draw.scale(1000, 1 << 20) as usize)),
             6 => tcp.set_receive_buffer(draw.maybe(2, |draw| draw.scale(1000, 1 << 20) as usize)),
             7 => tcp.set_notsent_low_water(draw.maybe(2, |draw| draw.scale(1000, 100_000) as usize)),
-            8 => tcp.set_receive_low_water(draw.scale(1, 5000) as usize),
+            8 => tcp.set_receive_low_water(draw.scale(1, 500) as usize),
             9 => tcp.set_hop_limit(draw.maybe(2, |draw| draw.between(10, 255) as u8)),
             _ => tcp.set_dscp(draw.below(64) as u8),
         }

@@ -307,7 +307,9 @@ fn end(themes: &Themes, draw: &mut Draw) -> EndPlan {
         options.receive_buffer = draw.maybe(2, |draw| draw.scale(1, 2 << 20) as usize);
         options.send_buffer = draw.maybe(2, |draw| draw.scale(1, 2 << 20) as usize);
         options.notsent_low_water = draw.maybe(5, |draw| draw.scale(1, 20_000) as usize);
-        options.receive_low_water = draw.maybe(5, |draw| draw.scale(1, 20_000) as usize).unwrap_or(1);
+        // Whoever waits for more than there may be memory for waits for ever.
+        let low = draw.maybe(5, |draw| draw.scale(1, 20_000) as usize).unwrap_or(1);
+        options.receive_low_water = if has(Theme::Memory) { 1 } else { low };
     }
     let pause = |rarity, draw: &mut Draw| {
         draw.maybe(rarity, |draw| (draw.scale(1, 20_000), draw.time(Duration::from_micros(10), SECS(5))))
