@@ -169,7 +169,7 @@ impl Internet {
         source: &IpAddr,
         destination: &IpAddr,
         via: Option<InterfaceId>,
-    ) -> Result<&Hop, DropReason> {
+    ) -> Result<(), DropReason> {
         let version = self.version();
         let is_latest = |latest: &(IpAddr, IpAddr, Option<InterfaceId>)| {
             latest.0 == *source && latest.1 == *destination && latest.2 == via
@@ -178,9 +178,26 @@ impl Internet {
             let hop = self.find_first_hop(*source, *destination, via);
             self.recent_hop.note(version, (*source, *destination, via), hop);
         }
-        self.recent_hop
-            .latest()
-            .map_or(Err(DropReason::NoRoute), |hop| hop.as_ref().map_err(|reason| *reason))
+        match self.recent_hop.latest() {
+            Some(Ok(_)) => Ok(()),
+            Some(Err(reason)) => Err(*reason),
+            None => Err(DropReason::NoRoute),
+        }
+    }
+
+    /// The hop that [`first_hop`](Internet::first_hop) has just found.
+    #[inline]
+    pub(crate) fn latest_hop(&self) -> &Hop {
+        const NONE: Hop = Hop {
+            interface: InterfaceId::LOOPBACK,
+            next_hop: IpAddr::V4(core::net::Ipv4Addr::UNSPECIFIED),
+            hardware: None,
+        };
+        match self.recent_hop.latest() {
+            Some(Ok(hop)) => hop,
+            // Nobody asks before one is found.
+            _ => &NONE,
+        }
     }
 
     fn find_first_hop(

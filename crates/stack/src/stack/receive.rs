@@ -36,6 +36,11 @@ impl Stack {
         let coalesce = frames.len() > 1 && merges;
         let mut parts = self.parts(now);
         if !coalesce {
+            if frames.len() == 1
+                && let Some(frame) = frames.0.pop()
+            {
+                return parts.handle_frame(on, frame, Parts::handle_packet);
+            }
             for frame in frames.0.drain(..) {
                 parts.handle_frame(on, frame, Parts::handle_packet);
             }

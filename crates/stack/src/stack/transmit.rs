@@ -167,18 +167,17 @@ impl Parts<'_> {
     pub(super) fn sort_fresh(&mut self) {
         self.notice_changes();
         while let Some(socket) = self.cx.sendable.pop_fresh() {
-            match self.next_hop(socket, |hop| hop.interface) {
-                Ok(interface) => self.cx.sendable.file(socket, interface),
+            match self.next_hop(socket) {
+                Ok(()) => self.cx.sendable.file(socket, self.internet.latest_hop().interface),
                 Err(Idle::Nothing) => self.cx.sendable.release(socket),
                 Err(Idle::Stranded) => self.cx.sendable.strand(socket),
             }
         }
     }
 
-    /// What `take` takes from the first hop of what the socket sends next. A socket without a route is told; a
+    /// Finds the first hop of what the socket sends next: it is the latest. A socket without a route is told; a
     /// connection waits for another.
-    #[inline]
-    fn next_hop<T>(&mut self, socket: SocketId, take: impl Fn(&Hop) -> T) -> Result<T, Idle> {
+    fn next_hop(&mut self, socket: SocketId) -> Result<(), Idle> {
         loop {
             let hop = match socket {
                 SocketId::Tcp(id) => {
@@ -190,10 +189,7 @@ impl Parts<'_> {
                     self.internet.first_hop(&flow.source, &flow.destination, flow.via)
                 }
             };
-            let reason = match hop {
-                Ok(hop) => return Ok(take(hop)),
-                Err(reason) => reason,
-            };
+            let Err(reason) = hop else { return Ok(()) };
             if !self.fail(socket, None, reason) {
                 return Err(if matches!(socket, SocketId::Tcp(_)) { Idle::Stranded } else { Idle::Nothing });
             }
@@ -252,11 +248,12 @@ impl Parts<'_> {
 
     /// Lets a socket send one packet. Its frames, if it sends one, are the next of the interface.
     pub(super) fn pull(&mut self, on: InterfaceId, socket: SocketId) {
-        let hop = match self.next_hop(socket, |hop| *hop) {
-            Ok(hop) => hop,
+        match self.next_hop(socket) {
+            Ok(()) => {}
             Err(Idle::Nothing) => return,
             Err(Idle::Stranded) => return self.cx.sendable.strand(socket),
-        };
+        }
+        let hop = *self.internet.latest_hop();
         if hop.interface != on {
             return self.cx.sendable.file(socket, hop.interface);
         }

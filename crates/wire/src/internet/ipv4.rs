@@ -123,7 +123,10 @@ impl Ipv4Header {
         let Some(payload_len) = fixed.total_length.checked_sub(header_len as u16) else {
             return Err(ParseError::malformed(WHAT, "the total length is below the header length"));
         };
-        let options = Ipv4Options::parse(&bytes[Ipv4Fixed::LEN..header_len])?;
+        let options = match header_len {
+            Ipv4Fixed::LEN => Ipv4Options::default(),
+            _ => Ipv4Options::parse(&bytes[Ipv4Fixed::LEN..header_len])?,
+        };
         Ok(Ipv4Header {
             source: fixed.source,
             destination: fixed.destination,
@@ -226,12 +229,8 @@ impl Ipv4Options {
     /// # Errors
     /// `Malformed` when an option's length is below 2 or beyond the end, or when there are more than
     /// 40 bytes.
-    #[inline]
     pub fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
         let mut options = ArrayVec::new();
-        if bytes.is_empty() {
-            return Ok(Ipv4Options(options));
-        }
         if options.try_extend_from_slice(bytes).is_err() {
             return Err(ParseError::malformed(OPTIONS, "there are more than 40 bytes"));
         }

@@ -170,6 +170,10 @@ impl Connection {
     /// Most bytes of data in one super-segment: what the device takes, in whole segments. Half of the
     /// congestion window at most, so that a small window still gives a steady flow of acknowledgements.
     fn super_segment_budget(&self, path: &Path) -> u32 {
+        if self.send_buffer.len() <= self.snd.mss() as usize {
+            // No more than one can go.
+            return self.snd.mss();
+        }
         let headers =
             ip_header_len(self.tuple.remote_address) + TcpHeader::LEN + self.option_bytes() as usize;
         let mss = self.snd.mss();
