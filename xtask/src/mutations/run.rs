@@ -12,7 +12,7 @@ use crate::step;
 use crate::test::output;
 
 /// An instrument that runs longer than this is hung, by a fault that makes it wait for ever.
-const PATIENCE_SECONDS: &str = "900";
+const PATIENCE_SECONDS: &str = "300";
 /// What `timeout` says then.
 const TIMED_OUT: i32 = 124;
 
