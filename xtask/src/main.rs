@@ -24,7 +24,7 @@ tasks:
   fuzz      fuzzes parsers, parts of the engine and whole stacks (`cargo xtask fuzz --help`)
   bench     benchmarks beside other stacks, as ratios measured in the same run
   mutations plants faults in the engine and tells which instrument catches each (xtask/mutations.toml;
-            hours for all: name some, --list, --every instrument instead of those that are to catch it)
+            some ten minutes for all: name some, --list, --every instrument, not only those that are to)
   picture   runs `fathom get` in the lab and writes docs/waterfall.svg
   requirements
             what the standards demand, and which test shows it (`requirements --help`)
